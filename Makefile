@@ -1,0 +1,25 @@
+# make train: a trained model on a fresh machine.  make test: the whole test suite.
+PYTHON ?=
+CONFIG ?= configs/reid/osnet_synthetic.py
+export PYTHON
+
+.PHONY: train test lint install clean
+
+train: install
+	.venv/bin/python tools/train.py $(CONFIG)
+
+test:
+	@requirements/install.sh dev
+	.venv/bin/python -m pytest
+
+lint:
+	@requirements/install.sh dev
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports
+
+install:
+	@requirements/install.sh
+
+clean:
+	rm -rf .venv work_dirs data/synthetic

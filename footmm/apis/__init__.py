@@ -1,0 +1,1 @@
+"""The doors: configs, runners, inferencers."""

@@ -1,0 +1,48 @@
+"""What all command line tools share: config arguments, and errors a person can read."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mmengine.config import DictAction
+
+from footmm.errors import FootmmError
+
+#: Exit codes: what a shell expects of wrong usage, and of a run ended by Ctrl-C.
+USER_ERROR, INTERRUPTED = 2, 130
+
+
+def add_config_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add ``CONFIG`` and ``--cfg-options`` to a parser."""
+    parser.add_argument("config", help="config file, e.g. configs/reid/osnet_synthetic.py")
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        metavar="KEY=VALUE",
+        help="change values of the config; +KEY=VALUE adds a key that is not there",
+    )
+
+
+@contextmanager
+def report_errors() -> Iterator[None]:
+    """Print errors meant for the user without a traceback and leave with exit code 2."""
+    try:
+        yield
+    except FootmmError as error:
+        print(f"error: {_message(error)}", file=sys.stderr)
+        sys.exit(USER_ERROR)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+
+
+def _message(error: FootmmError) -> str:
+    # An error from a data-loading worker arrives as the text of its whole traceback, which ends
+    # with the error itself.
+    text = str(error)
+    name = f"{type(error).__name__}: "
+    return text.rpartition(name)[2].strip() if "Traceback (most recent call last)" in text else text

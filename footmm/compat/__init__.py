@@ -1,0 +1,1 @@
+"""The seams to the OpenMMLab releases, and nothing else."""

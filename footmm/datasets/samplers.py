@@ -1,0 +1,207 @@
+"""Samplers that decide who meets whom in a batch.
+
+Both samplers decide the batches of ALL processes together and hand every process its share: two
+processes of P identities see what one process of 2 P identities sees. As everywhere in MMEngine,
+sizes are those of one process; the data loader's ``batch_size`` has to be
+``identities_per_batch * images_per_identity``.
+
+The order is a function of seed and epoch alone: a run resumed at an epoch sees what an unbroken one
+would have seen.
+"""
+
+from __future__ import annotations
+
+from abc import ABCMeta, abstractmethod
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.dist import get_dist_info, sync_random_seed
+from torch.utils.data import Sampler
+
+from footmm.errors import ConfigError
+from footmm.registry import DATA_SAMPLERS
+
+
+class IdentitySampler(Sampler[int], metaclass=ABCMeta):
+    """Base: batches of P identities with K images each.
+
+    An identity of n images takes part ``max(1, n // K)`` times an epoch, each time with K other
+    images of its own; of one with fewer than K images some are repeated. Where a batch is short,
+    identities that it does not hold yet fill it up, with images drawn anew.
+
+    Args:
+        dataset: A dataset with ``identity_indices()``, label -> indices of its images.
+        identities_per_batch: P, in each process.
+        images_per_identity: K.
+        seed: Seed of the order; None takes a random one, the same on all processes.
+
+    Raises:
+        ConfigError: The dataset has no labels.
+    """
+
+    def __init__(
+        self,
+        dataset: Any,
+        identities_per_batch: int = 16,
+        images_per_identity: int = 4,
+        seed: int | None = None,
+    ) -> None:
+        name = type(self).__name__
+        rank, world_size = get_dist_info()
+        self.dataset = dataset
+        self.identities_per_batch = identities_per_batch * world_size
+        self.images_per_identity = images_per_identity
+        self.seed = sync_random_seed() if seed is None else seed
+        self.epoch = 0
+        self._own_share = slice(rank * identities_per_batch, (rank + 1) * identities_per_batch)
+        self._images = {
+            label: np.asarray(indices) for label, indices in _identities(dataset, name).items()
+        }
+        self._turns = {
+            label: max(1, len(images) // images_per_identity)
+            for label, images in self._images.items()
+        }
+        self._num_batches = len(self._plan(self._generator()))
+
+    @abstractmethod
+    def _plan(self, rng: np.random.Generator) -> list[list[int]]:
+        """Return the labels of every batch of an epoch, P each, every label once or more.
+
+        The number of batches must not depend on the generator.
+        """
+
+    def __iter__(self) -> Iterator[int]:
+        """Iterate over this process's indices of the epoch, batch after batch."""
+        rng = self._generator()
+        decks: dict[int, list[np.ndarray]] = defaultdict(list)
+        for batch in self._plan(rng):
+            # Every process draws for the whole batch: the generators have to stay in step.
+            groups = [self._deal(label, decks[label], rng) for label in batch]
+            for group in groups[self._own_share]:
+                yield from group.tolist()
+
+    def __len__(self) -> int:
+        """Number of indices of this process in an epoch."""
+        share = self._own_share.stop - self._own_share.start
+        return self._num_batches * share * self.images_per_identity
+
+    def set_epoch(self, epoch: int) -> None:
+        """Set the epoch, which decides the order together with the seed."""
+        self.epoch = epoch
+
+    def _generator(self) -> np.random.Generator:
+        return np.random.default_rng([self.seed, self.epoch])
+
+    def _deal(self, label: int, deck: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+        """Return the K images of an identity's next turn, from a deck shuffled when it is empty."""
+        if not deck:
+            size = self._turns[label] * self.images_per_identity
+            shuffled = np.resize(rng.permutation(self._images[label]), size)
+            deck.extend(shuffled.reshape(-1, self.images_per_identity))
+        return deck.pop()
+
+    def _fill_up(
+        self, batch: list[int], pools: Sequence[Iterable[int]], rng: np.random.Generator
+    ) -> list[int]:
+        """Complete a batch with random labels, from the first pool that has one left."""
+        missing = self.identities_per_batch - len(batch)
+        batch = list(batch)
+        for pool in pools:
+            if missing <= 0:
+                break
+            candidates = np.setdiff1d(np.fromiter(pool, int), batch)
+            batch += rng.permutation(candidates)[:missing].tolist()
+            missing = self.identities_per_batch - len(batch)
+        if missing > 0:
+            # Fewer identities than P: some have to appear twice.
+            batch += rng.choice(list(self._images), missing).tolist()
+        return batch
+
+
+def _identities(dataset: Any, sampler: str) -> dict[int, list[int]]:
+    if not hasattr(dataset, "identity_indices"):
+        raise ConfigError(
+            f"{sampler} needs a dataset of identities, with a method identity_indices(); "
+            f"{type(dataset).__name__} has none"
+        )
+    return dataset.identity_indices()
+
+
+@DATA_SAMPLERS.register_module()
+class PKSampler(IdentitySampler):
+    """Batches of P random identities with K images each.
+
+    The turns of all identities are dealt to the batches like cards, so an identity meets itself in
+    a batch only where there are fewer identities than places. An epoch shows every image once, but
+    for the remainder of n / K.
+
+    Source: Hermans et al., In Defense of the Triplet Loss for Person Re-Identification, 2017.
+    """
+
+    def _plan(self, rng: np.random.Generator) -> list[list[int]]:
+        labels = rng.permutation(list(self._turns))
+        cards = np.repeat(labels, [self._turns[label] for label in labels])
+        num_batches = -(-len(cards) // self.identities_per_batch)
+        dealt = [cards[start::num_batches].tolist() for start in rng.permutation(num_batches)]
+        return [self._fill_up(batch, [labels], rng) for batch in dealt]
+
+
+@DATA_SAMPLERS.register_module()
+class ActionSampler(IdentitySampler):
+    """Batches of identities of one action: team-mates and opponents on the same pitch.
+
+    These are the hard negatives of SoccerNet-ReID, where a query is ranked against its own action
+    only. An action of more than P identities is cut; what remains of it, and smaller actions, share
+    a batch with further actions of the same game, and where K is small with further turns of their
+    own.
+
+    The dataset also needs ``action_of(label)``, (game, action) of an identity.
+    """
+
+    def __init__(self, dataset: Any, *args: Any, **kwargs: Any) -> None:
+        self._action_of: dict[int, tuple[str, int]] = {
+            label: dataset.action_of(label) for label in _identities(dataset, type(self).__name__)
+        }
+        self._labels_of_game: dict[str, list[int]] = defaultdict(list)
+        for label, (game, _) in self._action_of.items():
+            self._labels_of_game[game].append(label)
+        super().__init__(dataset, *args, **kwargs)
+
+    def _plan(self, rng: np.random.Generator) -> list[list[int]]:
+        batches = []
+        for labels in self._labels_of_game.values():
+            for batch in self._pack(self._blocks(labels, rng), rng):
+                batches.append(self._fill_up(batch, [labels, self._images], rng))
+        return [batches[i] for i in rng.permutation(len(batches))]
+
+    def _blocks(self, labels: list[int], rng: np.random.Generator) -> list[list[int]]:
+        """Cut a game into blocks of at most P identities, each of one action."""
+        members: dict[Hashable, list[int]] = defaultdict(list)
+        for label in rng.permutation(labels).tolist():
+            for turn in range(self._turns[label]):
+                members[self._action_of[label], turn].append(label)
+        size = self.identities_per_batch
+        return [
+            block[start : start + size]
+            for block in members.values()
+            for start in range(0, len(block), size)
+        ]
+
+    def _pack(self, blocks: list[list[int]], rng: np.random.Generator) -> list[list[int]]:
+        """Lay whole blocks together into batches of at most P: first fit, the largest first.
+
+        Going by size alone makes the number of batches the same in every epoch.
+        """
+        order = rng.permutation(len(blocks)).tolist()
+        batches: list[list[int]] = []
+        for index in sorted(order, key=lambda i: -len(blocks[i])):
+            block = blocks[index]
+            fitting = (b for b in batches if len(b) + len(block) <= self.identities_per_batch)
+            batch = next(fitting, None)
+            if batch is None:
+                batches.append(list(block))
+            else:
+                batch.extend(block)
+        return batches

@@ -1,0 +1,21 @@
+"""Transforms: augment, encode, pack."""
+
+from footmm.datasets.transforms.common import (
+    Albumentation,
+    LoadImageFromFile,
+    UnreadableImageError,
+)
+from footmm.datasets.transforms.reid import (
+    JERSEY_NOT_VISIBLE,
+    ComputeColorHistogram,
+    PackReIDInputs,
+)
+
+__all__ = [
+    "JERSEY_NOT_VISIBLE",
+    "Albumentation",
+    "ComputeColorHistogram",
+    "LoadImageFromFile",
+    "PackReIDInputs",
+    "UnreadableImageError",
+]

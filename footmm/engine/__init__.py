@@ -1,0 +1,1 @@
+"""What MMEngine's engine lacks."""

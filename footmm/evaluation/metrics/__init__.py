@@ -1,0 +1,5 @@
+"""Metrics, one module per task."""
+
+from footmm.evaluation.metrics.reid import ReIDMetrics
+
+__all__ = ["ReIDMetrics"]

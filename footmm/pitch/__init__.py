@@ -1,0 +1,1 @@
+"""What football is: dimensions, cameras, physics."""

@@ -1,0 +1,1 @@
+"""Data samples that no OpenMMLab library has."""

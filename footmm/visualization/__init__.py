@@ -1,0 +1,5 @@
+"""Pictures of data samples, one module per task."""
+
+from footmm.visualization.reid import ReIDVisualizer
+
+__all__ = ["ReIDVisualizer"]

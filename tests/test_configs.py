@@ -1,0 +1,67 @@
+"""Every shipped config: parses, builds twice, one loss step, one prediction, dumps and reloads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from footmm.apis.config import load_config
+from footmm.registry import DATASETS, METRICS, MODELS
+from footmm.testing import shrink_config
+from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.optim import build_optim_wrapper
+from mmengine.registry import init_default_scope
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+MODEL_CONFIGS = sorted(p for p in CONFIGS.glob("*/*.py") if p.parent.name != "_base_")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("configs")
+
+
+@pytest.fixture(params=MODEL_CONFIGS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def config(request, folder, monkeypatch):
+    # Published weights are optional, and tests do not wait for the network.
+    monkeypatch.setattr(
+        "footmm.models.common.pretrained._download", lambda url: "tests download nothing"
+    )
+    init_default_scope("footmm")
+    return shrink_config(load_config(request.param), folder)
+
+
+def test_config_builds_trains_and_predicts(config):
+    MODELS.build(config.model)
+    model = MODELS.build(config.model)
+    model.init_weights()
+    optim_wrapper = build_optim_wrapper(model, config.optim_wrapper)
+
+    train = DATASETS.build(config.train_dataloader.dataset)
+    batch = pseudo_collate([train[i] for i in range(4)])
+    model.train()
+    logs = model.train_step(batch, optim_wrapper)
+    assert all(torch.isfinite(value).all() for value in logs.values())
+
+    test = DATASETS.build(config.test_dataloader.dataset)
+    model.eval()
+    with torch.no_grad():
+        predictions = model.test_step(pseudo_collate([test[i] for i in range(2)]))
+    assert len(predictions) == 2
+    evaluators = config.test_evaluator
+    for metric in evaluators if isinstance(evaluators, list) else [evaluators]:
+        METRICS.build(metric)
+
+
+def test_config_dumps_and_reloads(config, tmp_path):
+    config.dump(tmp_path / "dumped.py")
+    assert Config.fromfile(tmp_path / "dumped.py").to_dict() == config.to_dict()
+
+
+def test_there_is_a_config_for_every_task_and_none_goes_untested():
+    assert {path.parent.name for path in MODEL_CONFIGS} >= {"reid"}
+    assert {path for path in CONFIGS.rglob("*.py") if "_base_" not in path.parts} == set(
+        MODEL_CONFIGS
+    )

@@ -1,0 +1,330 @@
+"""tools/train.py and tools/test.py, in process: what they write, how they resume, what they refuse."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from footmm.apis.config import load_config
+from footmm.testing import shrink_config
+from mmengine.config import Config
+
+ROOT = Path(__file__).parents[2]
+CONFIG = ROOT / "configs/reid/osnet_synthetic.py"
+
+
+def load_tool(name: str):
+    spec = importlib.util.spec_from_file_location(f"tool_{name}", ROOT / f"tools/{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def train_tool():
+    return load_tool("train")
+
+
+@pytest.fixture(scope="module")
+def test_tool():
+    return load_tool("test")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("tools")
+
+
+@pytest.fixture(scope="module")
+def tiny_config(folder) -> Path:
+    path = folder / "tiny.py"
+    shrink_config(load_config(CONFIG), folder, epochs=2).dump(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(train_tool, tiny_config, folder) -> Path:
+    """The work dir of a finished run of two epochs."""
+    work_dir = folder / "trained"
+    train_tool.main([str(tiny_config), "--work-dir", str(work_dir), "--device", "cpu"])
+    return work_dir
+
+
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    return torch.load(checkpoint, weights_only=False)["state_dict"]
+
+
+def assert_same_weights(first: Path, second: Path) -> None:
+    a, b = weights(first), weights(second)
+    assert a.keys() == b.keys()
+    for name in a:
+        torch.testing.assert_close(a[name], b[name], rtol=0, atol=1e-6, msg=name)
+
+
+def run_tool(*args: str | Path, **kwargs) -> subprocess.CompletedProcess:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHON": sys.executable}
+    environment.pop("LOCAL_RANK", None)
+    return subprocess.run(
+        [str(arg) for arg in args], text=True, capture_output=True, env=environment, **kwargs
+    )
+
+
+def fails(tool, capsys, *args: str | Path) -> str:
+    """Run a tool that must end with exit code 2, and return what it said."""
+    with pytest.raises(SystemExit) as leaving:
+        tool.main([str(arg) for arg in args])
+    assert leaving.value.code == 2
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    return error
+
+
+def test_training_writes_checkpoints_log_and_picture(trained):
+    assert (trained / "epoch_1.pth").is_file()
+    assert (trained / "epoch_2.pth").is_file()
+    assert (trained / "tiny.py").is_file()
+    assert list(trained.glob("*/*.log"))
+    assert list(trained.rglob("ranking*.png"))
+    meta = torch.load(trained / "epoch_2.pth", weights_only=False)["meta"]
+    assert meta["dataset_meta"]["synthetic"] is True
+
+
+def test_same_seed_same_weights(train_tool, tiny_config, trained, tmp_path):
+    train_tool.main([str(tiny_config), "--work-dir", str(tmp_path), "--no-validate"])
+    assert_same_weights(trained / "epoch_2.pth", tmp_path / "epoch_2.pth")
+
+
+def test_resume_of_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
+    train_tool, tiny_config, trained, tmp_path
+):
+    options = ["--no-validate", "--work-dir", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, str(ROOT / "tools/train.py"), str(tiny_config), *options],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "last_checkpoint").exists():
+        assert process.poll() is None, "training ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    (tmp_path / "epoch_2.pth").unlink(missing_ok=True)
+    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_1.pth"))
+
+    train_tool.main([str(tiny_config), "--resume", *options])
+    assert_same_weights(trained / "epoch_2.pth", tmp_path / "epoch_2.pth")
+
+
+def test_resume_from_a_named_checkpoint(train_tool, tiny_config, trained, tmp_path):
+    options = ["--no-validate", "--work-dir", str(tmp_path)]
+    train_tool.main([str(tiny_config), "--resume", str(trained / "epoch_1.pth"), *options])
+    assert not (tmp_path / "epoch_1.pth").exists()
+    assert_same_weights(trained / "epoch_2.pth", tmp_path / "epoch_2.pth")
+
+
+def test_interrupt_writes_a_checkpoint_and_resume_takes_it(
+    train_tool, tiny_config, tmp_path, capsys, monkeypatch
+):
+    from footmm.models.reid.reid_model import ReIDModel
+
+    loss = ReIDModel.loss
+    calls = []
+
+    def interrupted_loss(self, *args, **kwargs):
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return loss(self, *args, **kwargs)
+
+    options = [str(tiny_config), "--no-validate", "--work-dir", str(tmp_path)]
+    monkeypatch.setattr(ReIDModel, "loss", interrupted_loss)
+    with pytest.raises(SystemExit) as leaving:
+        train_tool.main(options)
+    assert leaving.value.code == 130
+    assert (tmp_path / "interrupted_in_epoch_1.pth").is_file()
+    log = next(tmp_path.glob("*/*.log")).read_text()
+    assert "interrupted_in_epoch_1.pth; continue with --resume" in log
+
+    train_tool.main([*options, "--resume"])
+    assert (tmp_path / "epoch_2.pth").is_file()
+
+
+def test_test_tool_repeats_the_validation_and_writes_results_and_pictures(
+    test_tool, tiny_config, trained, tmp_path
+):
+    out, pictures = tmp_path / "results.pkl", tmp_path / "pictures"
+    arguments = [str(tiny_config), str(trained / "epoch_2.pth"), "--work-dir", str(tmp_path)]
+    test_tool.main([*arguments, "--out", str(out), "--show-dir", str(pictures)])
+    with out.open("rb") as file:
+        results = pickle.load(file)
+    assert {"query", "gallery"} == {sample["role"] for sample in results}
+    assert results[0]["pred_feature"].shape == (256,)
+    assert list(pictures.glob("*.png"))
+
+    validated = re.findall(r"reid/mAP: ([\d.]+)", next(trained.glob("*/*.log")).read_text())[-1]
+    tested = re.findall(r"reid/mAP: ([\d.]+)", next(tmp_path.glob("*/*.log")).read_text())[-1]
+    assert tested == validated
+
+
+def test_test_time_augmentation(test_tool, tiny_config, trained, tmp_path):
+    arguments = [str(tiny_config), str(trained / "epoch_2.pth"), "--work-dir", str(tmp_path)]
+    test_tool.main([*arguments, "--tta"])
+    assert "reid/mAP" in next(tmp_path.glob("*/*.log")).read_text()
+
+
+def test_two_cpu_processes_equal_one_on_the_same_total_batch(
+    train_tool, tiny_config, folder, tmp_path
+):
+    config = Config.fromfile(tiny_config)
+    # Batch statistics are the one thing that two processes do not share.
+    config.model.backbone = dict(type="OSNet", arch="x0_25")
+    config.custom_hooks = [dict(type="FreezeBackboneHook")]
+    config.model.neck.init_cfg = None
+    one = tmp_path / "one.py"
+    config.dump(one)
+    config.train_dataloader.batch_size //= 2
+    config.train_dataloader.sampler.identities_per_batch //= 2
+    two = tmp_path / "two.py"
+    config.dump(two)
+
+    train_tool.main([str(one), "--work-dir", str(tmp_path / "one"), "--device", "cpu"])
+    done = run_tool(
+        ROOT / "tools/dist_train.sh", two, 2, "--work-dir", tmp_path / "two", "--device", "cpu"
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    metrics = [
+        float(re.findall(r"reid/mAP: ([\d.]+)", next(log.glob("*/*.log")).read_text())[-1])
+        for log in (tmp_path / "one", tmp_path / "two")
+    ]
+    assert metrics[0] == pytest.approx(metrics[1], abs=0.1)
+
+
+def test_missing_config(train_tool, capsys):
+    error = fails(train_tool, capsys, ROOT / "configs/reid/osnet_syntetic.py")
+    assert "did you mean" in error
+    assert "osnet_synthetic.py" in error
+
+
+def test_unknown_type_names_the_nearest(train_tool, tiny_config, tmp_path, capsys):
+    options = ["--cfg-options", "model.backbone.type=OSNett"]
+    error = fails(train_tool, capsys, tiny_config, "--work-dir", tmp_path, *options)
+    assert "type='OSNett' is not a registered model; did you mean 'OSNet'" in error
+
+
+def test_unknown_argument_names_the_nearest(train_tool, tiny_config, tmp_path, capsys):
+    options = ["--cfg-options", "+model.backbone.feature_dims=64"]
+    error = fails(train_tool, capsys, tiny_config, "--work-dir", tmp_path, *options)
+    assert "config of 'OSNet': it has no argument 'feature_dims'; did you mean 'feature_dim'" in error
+
+
+def test_override_of_a_missing_key(train_tool, tiny_config, capsys):
+    error = fails(train_tool, capsys, tiny_config, "--cfg-options", "model.backbon.arch=x1_0")
+    assert "has no key 'model.backbon'; did you mean 'backbone'?" in error
+
+
+def test_work_dir_that_cannot_be_written(train_tool, tiny_config, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    error = fails(train_tool, capsys, tiny_config, "--work-dir", tmp_path / "file/work")
+    assert "cannot be written" in error
+
+
+@pytest.mark.parametrize("flag", ["--resume", None])
+def test_missing_checkpoint(train_tool, test_tool, tiny_config, trained, tmp_path, capsys, flag):
+    missing = trained / "epoch_9.pth"
+    options = ["--work-dir", tmp_path]
+    if flag:
+        error = fails(train_tool, capsys, tiny_config, flag, missing, *options)
+    else:
+        error = fails(test_tool, capsys, tiny_config, missing, *options)
+    assert "epoch_9.pth" in error
+    assert "exist" in error
+
+
+def test_corrupt_checkpoint(test_tool, tiny_config, trained, tmp_path, capsys):
+    corrupt = tmp_path / "cut.pth"
+    corrupt.write_bytes((trained / "epoch_2.pth").read_bytes()[:5000])
+    error = fails(test_tool, capsys, tiny_config, corrupt, "--work-dir", tmp_path)
+    assert "cut.pth" in error
+
+
+def test_checkpoint_of_another_model(test_tool, tiny_config, trained, tmp_path, capsys):
+    options = ["--cfg-options", "model.backbone.arch=x0_5", "--work-dir", tmp_path]
+    error = fails(test_tool, capsys, tiny_config, trained / "epoch_2.pth", *options)
+    assert "epoch_2.pth" in error
+    assert "backbone.conv1.conv.weight" in error
+
+
+class Malicious:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.system, (f"touch {self.path}",)
+
+
+def test_checkpoint_that_carries_code_is_refused(test_tool, tiny_config, tmp_path, capsys):
+    evil, proof = tmp_path / "evil.pth", tmp_path / "executed"
+    torch.save({"state_dict": {}, "meta": Malicious(proof)}, evil)
+    error = fails(test_tool, capsys, tiny_config, evil, "--work-dir", tmp_path)
+    assert "evil.pth" in error
+    assert "system" in error
+    assert not proof.exists()
+
+
+def test_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(
+    train_tool, tiny_config, tmp_path, capsys
+):
+    options = ["--work-dir", tmp_path, "--no-validate", "--cfg-options"]
+    options += ["optim_wrapper.optimizer.lr=1e30"]
+    error = fails(train_tool, capsys, tiny_config, *options)
+    assert "loss" in error
+    assert ".png" in error
+    checkpoints = list(tmp_path.glob("epoch_*.pth"))
+    for checkpoint in checkpoints:
+        assert all(torch.isfinite(w.float()).all() for w in weights(checkpoint).values())
+
+
+def test_death_of_a_data_loading_worker_is_explained(train_tool, tiny_config, tmp_path, capsys):
+    (tmp_path / "killing_transform.py").write_text(
+        "import os\n"
+        "from footmm.registry import TRANSFORMS\n"
+        "@TRANSFORMS.register_module()\n"
+        "class KillWorker:\n"
+        "    def __call__(self, results):\n"
+        "        os._exit(9)\n"
+    )
+    config = Config.fromfile(tiny_config)
+    config.custom_imports = dict(imports=["killing_transform"])
+    config.train_dataloader.num_workers = 1
+    config.train_dataloader.dataset.pipeline = [dict(type="KillWorker")]
+    config.dump(tmp_path / "killing.py")
+    done = run_tool(
+        sys.executable, ROOT / "tools/train.py", "killing.py", "--work-dir", "w", cwd=tmp_path
+    )
+    assert done.returncode == 2
+    assert "error: DataLoader worker (pid" in done.stderr
+    assert "lower num_workers" in done.stderr
+
+
+def test_unreadable_image_at_test_time_is_named(test_tool, tiny_config, trained, folder, tmp_path, capsys):
+    image = sorted((folder / "synthetic").rglob("test/query/**/*.png"))[0]
+    content = image.read_bytes()
+    image.write_bytes(b"")
+    try:
+        arguments = [tiny_config, trained / "epoch_2.pth", "--work-dir", tmp_path]
+        error = fails(test_tool, capsys, *arguments)
+    finally:
+        image.write_bytes(content)
+    assert image.name in error

@@ -1,0 +1,74 @@
+"""Test a checkpoint: tools/test.py CONFIG CHECKPOINT."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import footmm  # noqa: F401  (before MMEngine: installs the mmcv ops fallback)
+from footmm.apis.cli import add_config_arguments, report_errors
+from footmm.apis.config import load_config
+from footmm.apis.runner import build_runner, default_work_dir, test
+from footmm.errors import ConfigError
+from mmengine.config import Config, ConfigDict
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Test a checkpoint.")
+    add_config_arguments(parser)
+    parser.add_argument("checkpoint", help="checkpoint file of the config's model")
+    parser.add_argument("--work-dir", help="where logs and metrics go (work_dirs/<config>)")
+    parser.add_argument("--out", metavar="RESULTS.pkl", help="write the predictions to this file")
+    parser.add_argument("--show-dir", help="write the pictures of the predictions to this folder")
+    parser.add_argument("--tta", action="store_true", help="test-time augmentation")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: CUDA where there is one")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
+    return parser.parse_args(argv)
+
+
+def configure(args: argparse.Namespace) -> Config:
+    """The config, as the command line changes it."""
+    config = load_config(args.config, args.cfg_options)
+    config.launcher = args.launcher
+    config.work_dir = args.work_dir or config.get("work_dir") or default_work_dir(args.config)
+    if args.tta:
+        enable_tta(config, args.config)
+    if args.out:
+        dump_predictions(config, args.out)
+    if args.show_dir:
+        config.default_hooks.pictures = dict(config.default_hooks.pictures, out_dir=args.show_dir)
+    return config
+
+
+def enable_tta(config: Config, path: str) -> None:
+    for key in ("tta_model", "tta_pipeline"):
+        if key not in config:
+            raise ConfigError(f"--tta: config '{path}' has no {key}")
+    config.test_dataloader.dataset = with_pipeline(config.test_dataloader.dataset, config.tta_pipeline)
+    config.model = ConfigDict(**config.tta_model, module=config.model)
+
+
+def with_pipeline(dataset: ConfigDict, pipeline: list) -> ConfigDict:
+    """The dataset's config with another pipeline; a fallback's in both of its datasets."""
+    if dataset.type == "SyntheticFallback":
+        parts = {name: with_pipeline(dataset[name], pipeline) for name in ("real", "synthetic")}
+        return ConfigDict(dataset, **parts)
+    return ConfigDict(dataset, pipeline=pipeline)
+
+
+def dump_predictions(config: Config, out: str) -> None:
+    if Path(out).suffix not in (".pkl", ".pickle"):
+        raise ConfigError(f"--out: '{out}' must end in .pkl")
+    evaluators = config.test_evaluator
+    evaluators = list(evaluators) if isinstance(evaluators, (list, tuple)) else [evaluators]
+    config.test_evaluator = [*evaluators, dict(type="DumpResults", out_file_path=out)]
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    with report_errors():
+        test(build_runner(configure(args), args.device), args.checkpoint)
+
+
+if __name__ == "__main__":
+    main()
