@@ -50,6 +50,10 @@ EXTRAS["dev"] = [
     "pytest-xdist>=3",
     "ruff>=0.15",
     "import-linter>=2.1",
+    # The peer that the re-identification metrics, losses and models are compared with; it declares
+    # no dependencies, and its import needs gdown.
+    "torchreid==0.2.5",
+    "gdown>=5",
 ]
 
 setup(

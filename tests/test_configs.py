@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from footmm.apis.config import load_config
-from footmm.registry import DATASETS, METRICS, MODELS
-from footmm.testing import shrink_config
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.optim import build_optim_wrapper
 from mmengine.registry import init_default_scope
+
+from footmm.apis.config import load_config
+from footmm.registry import DATASETS, METRICS, MODELS
+from footmm.testing import shrink_config
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 MODEL_CONFIGS = sorted(p for p in CONFIGS.glob("*/*.py") if p.parent.name != "_base_")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import footmm  # noqa: F401  (before MMEngine: installs the mmcv ops fallback)
+from mmengine.config import Config, ConfigDict
+
 from footmm.apis.cli import add_config_arguments, report_errors
 from footmm.apis.config import load_config
 from footmm.apis.runner import build_runner, default_work_dir, test
 from footmm.errors import ConfigError
-from mmengine.config import Config, ConfigDict
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -21,7 +21,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--out", metavar="RESULTS.pkl", help="write the predictions to this file")
     parser.add_argument("--show-dir", help="write the pictures of the predictions to this folder")
     parser.add_argument("--tta", action="store_true", help="test-time augmentation")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: CUDA where there is one")
+    parser.add_argument(
+        "--device", choices=["cpu", "cuda"], help="default: CUDA where there is one"
+    )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     return parser.parse_args(argv)
 
@@ -44,7 +46,9 @@ def enable_tta(config: Config, path: str) -> None:
     for key in ("tta_model", "tta_pipeline"):
         if key not in config:
             raise ConfigError(f"--tta: config '{path}' has no {key}")
-    config.test_dataloader.dataset = with_pipeline(config.test_dataloader.dataset, config.tta_pipeline)
+    config.test_dataloader.dataset = with_pipeline(
+        config.test_dataloader.dataset, config.tta_pipeline
+    )
     config.model = ConfigDict(**config.tta_model, module=config.model)
 
 

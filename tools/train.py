@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-import footmm  # noqa: F401  (before MMEngine: installs the mmcv ops fallback)
+from mmengine.config import Config
+
 from footmm.apis.cli import add_config_arguments, report_errors
 from footmm.apis.config import load_config
 from footmm.apis.runner import build_runner, default_work_dir, resume_from, train
 from footmm.compat.amp import mixed_precision_optim_wrapper
 from footmm.compat.launch import select_device
 from footmm.errors import ConfigError
-from mmengine.config import Config
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -33,7 +33,9 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--no-validate", action="store_true", help="train without validation")
     parser.add_argument("--seed", type=int, help="random seed (the config's)")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: CUDA where there is one")
+    parser.add_argument(
+        "--device", choices=["cpu", "cuda"], help="default: CUDA where there is one"
+    )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     return parser.parse_args(argv)
 

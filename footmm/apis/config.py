@@ -16,13 +16,41 @@ from footmm.errors import ConfigError
 
 #: What MMEngine's Runner and footmm's tools read from the top level of a config.
 RUNNER_KEYS = frozenset(
-    """
-    auto_scale_lr custom_hooks custom_imports data_preprocessor default_hooks default_scope env_cfg
-    experiment_name find_unused_parameters launcher load_from log_level log_processor model
-    model_wrapper_cfg optim_wrapper param_scheduler randomness resume  sync_bn
-    test_cfg test_dataloader test_evaluator train_cfg train_dataloader tta_model tta_pipeline
-    val_cfg val_dataloader val_evaluator vis_backends visualizer work_dir
-    """.split()
+    {
+        "auto_scale_lr",
+        "custom_hooks",
+        "custom_imports",
+        "data_preprocessor",
+        "default_hooks",
+        "default_scope",
+        "env_cfg",
+        "experiment_name",
+        "find_unused_parameters",
+        "launcher",
+        "load_from",
+        "log_level",
+        "log_processor",
+        "model",
+        "model_wrapper_cfg",
+        "optim_wrapper",
+        "param_scheduler",
+        "randomness",
+        "resume",
+        "sync_bn",
+        "test_cfg",
+        "test_dataloader",
+        "test_evaluator",
+        "train_cfg",
+        "train_dataloader",
+        "tta_model",
+        "tta_pipeline",
+        "val_cfg",
+        "val_dataloader",
+        "val_evaluator",
+        "vis_backends",
+        "visualizer",
+        "work_dir",
+    }
 )
 
 #: The parameters at the head of the shipped configs, and what each one says.
@@ -90,10 +118,8 @@ def _load_with_parameters(path: Path, parameters: Mapping[str, Any]) -> Config:
     assigned = {name for file in chain for name in _top_level_assignments(file)}
     for name in parameters:
         if name not in assigned:
-            raise ConfigError(
-                f"'{name}' is not a parameter of {path}"
-                f"{_did_you_mean(difflib.get_close_matches(name, sorted(assigned & set(PARAMETERS))))}"
-            )
+            nearest = difflib.get_close_matches(name, sorted(assigned & set(PARAMETERS)))
+            raise ConfigError(f"'{name}' is not a parameter of {path}{_did_you_mean(nearest)}")
     if not parameters:
         return _parse(path, path)
     common = Path(os.path.commonpath([file.parent for file in chain]))
@@ -155,7 +181,13 @@ def _with_parameters(path: Path, parameters: Mapping[str, Any]) -> str:
     """The text of a config file in which the named top-level assignments have other values."""
     lines = path.read_bytes().splitlines(keepends=True)
     assignments = _top_level_assignments(path)
-    found = [(assignments[name], value) for name, value in parameters.items() if name in assignments]
+    # The copies lie elsewhere: a base named by its absolute path has to be found among them.
+    bases = [
+        base if "::" in base else os.path.relpath(path.parent / base, path.parent)
+        for base in _base_files(path)
+    ]
+    values = {**parameters, "_base_": bases}
+    found = [(assignments[key], value) for key, value in values.items() if key in assignments]
     # From the end to the start, so that the positions of those still to come stay true; ast counts
     # columns in bytes.
     for node, value in sorted(found, key=lambda item: item[0].lineno, reverse=True):

@@ -26,7 +26,7 @@ from footmm.compat.checkpoints import (
     load_checkpoint_file,
 )
 from footmm.compat.launch import init_distributed, model_wrapper_cfg, select_device
-from footmm.errors import ConfigError, TrainingError
+from footmm.errors import ConfigError, FootmmError, TrainingError
 
 
 def default_work_dir(config_path: str | Path) -> str:
@@ -150,35 +150,36 @@ def _worker_deaths_explained() -> Iterator[None]:
 
 @contextmanager
 def config_mistakes_explained() -> Iterator[None]:
-    """Turn the errors that a wrong type or argument in a config causes into a ConfigError."""
+    """Turn the errors that a config's types, arguments and values cause into a ConfigError."""
     try:
         yield
-    except TypeError as error:
+    except FootmmError:
+        raise
+    except (TypeError, ValueError, AssertionError) as error:
         built = _class_under_construction(error.__traceback__)
         if built is None:
             raise
-        raise ConfigError(_wrong_argument_message(built, error)) from error
+        raise ConfigError(_construction_message(built, error)) from error
     except KeyError as error:
         # Raised for parts that are looked up in another library's scope; footmm's own registries
         # raise an UnknownTypeError, which is a ConfigError already.
-        if isinstance(error, ConfigError) or " is not in the " not in str(error):
+        if " is not in the " not in str(error):
             raise
         raise ConfigError(str(error.args[0])) from error
 
 
 def _class_under_construction(trace: TracebackType | None) -> type | None:
-    """The class that a registry could not call, if that is what raised."""
+    """The innermost class that a registry was building when an error was raised."""
     frames = [frame for frame, _ in traceback.walk_tb(trace)]
-    if not frames or "obj_cls" not in frames[-1].f_locals or "registry" not in frames[-1].f_locals:
-        return None
-    return frames[-1].f_locals["obj_cls"]
+    building = [f for f in frames if {"obj_cls", "registry"} <= f.f_locals.keys()]
+    return building[-1].f_locals["obj_cls"] if building else None
 
 
-def _wrong_argument_message(built: type, error: TypeError) -> str:
-    arguments = [name for name in inspect.signature(built).parameters if name != "self"]
+def _construction_message(built: type, error: Exception) -> str:
     wrong = re.search(r"unexpected keyword argument '(\w+)'", str(error))
     if wrong is None:
-        return f"config of '{built.__name__}': {error}; its arguments are {', '.join(arguments)}"
+        return f"config of '{built.__name__}': {error}"
+    arguments = [name for name in inspect.signature(built).parameters if name != "self"]
     nearest = difflib.get_close_matches(wrong[1], arguments, n=1)
     hint = f"did you mean '{nearest[0]}'?" if nearest else f"it takes {', '.join(arguments)}"
     return f"config of '{built.__name__}': it has no argument '{wrong[1]}'; {hint}"

@@ -273,7 +273,14 @@ BOOT_COLORS: tuple[Color, ...] = (
     (20, 130, 255),
     (235, 225, 40),
 )
-BASE_LAYER_COLORS: tuple[Color, ...] = ((24, 22, 22), (240, 240, 240))
+BASE_LAYER_COLORS: tuple[Color, ...] = (
+    (24, 22, 22),
+    (240, 240, 240),
+    (40, 40, 215),
+    (205, 90, 30),
+    (50, 215, 240),
+    (70, 170, 50),
+)
 HEADBAND_COLORS: tuple[Color, ...] = ((240, 240, 240), (24, 22, 22), (40, 40, 220))
 TAPE_COLORS: tuple[Color, ...] = ((240, 240, 240), (24, 22, 22), (40, 230, 240))
 ARMBAND_COLORS: tuple[Color, ...] = ((40, 220, 245), (240, 240, 240))
@@ -368,40 +375,33 @@ def _deal(rng: np.random.Generator, cards: int, count: int) -> list[int]:
     return np.concatenate(decks)[:count].tolist()
 
 
-def _sample_hair(rng: np.random.Generator, skin_tone: int) -> Color:
-    # Fair hair is rarer above dark skin, though dyed hair exists.
-    weights = np.array([0.35, 0.2, 0.15, 0.12, 0.08, 0.1]) ** (1 + 0.4 * (skin_tone > 2))
-    index = int(rng.choice(len(HAIR_COLORS), p=weights / weights.sum()))
-    return _jitter(rng, HAIR_COLORS[index], 4)
-
-
 def _sample_identity(
     rng: np.random.Generator,
     kit: Kit,
     role: Role,
     jersey_number: int | None,
-    looks: tuple[int, int, int],
+    looks: tuple[int, ...],
 ) -> Identity:
-    """Draw one person; ``looks`` are the indices of boots, skin tone and hair style."""
+    """Draw one person; ``looks`` are indices of boots, skin tone, hair style and colour."""
     is_keeper = role in (Role.GOALKEEPER_LEFT, Role.GOALKEEPER_RIGHT)
-    boots, skin_tone, hair_style = looks
+    boots, skin_tone, hair_style, hair_color = looks
     long_sleeves = bool(rng.random() < (0.9 if is_keeper else 0.3))
-    undersleeves = _maybe(rng, 0.25, BASE_LAYER_COLORS)
+    undersleeves = _maybe(rng, 0.4, BASE_LAYER_COLORS)
     return Identity(
         kit=kit,
         role=role,
         jersey_number=jersey_number,
         skin=_jitter(rng, SKIN_TONES[skin_tone], 4),
-        hair=_sample_hair(rng, skin_tone),
+        hair=_jitter(rng, HAIR_COLORS[hair_color], 4),
         hair_style=tuple(HairStyle)[hair_style],
         height_m=float(np.clip(rng.normal(1.89 if is_keeper else 1.81, 0.07), 1.62, 2.02)),
         build=float(np.clip(rng.normal(1.05, 0.09), 0.85, 1.3)),
         boots=BOOT_COLORS[boots],
         long_sleeves=long_sleeves,
         undersleeves=None if long_sleeves else undersleeves,
-        tights=_maybe(rng, 0.2, BASE_LAYER_COLORS),
-        gloves=_maybe(rng, 1.0 if is_keeper else 0.12, BASE_LAYER_COLORS),
-        headband=_maybe(rng, 0.12, HEADBAND_COLORS),
+        tights=_maybe(rng, 0.35, BASE_LAYER_COLORS),
+        gloves=_maybe(rng, 1.0 if is_keeper else 0.2, BASE_LAYER_COLORS),
+        headband=_maybe(rng, 0.2, HEADBAND_COLORS),
         armband=None,
         sock_height=float(rng.choice((0.95, 0.85, 0.55), p=(0.45, 0.3, 0.25))),
         sock_tape=_maybe(rng, 0.3, TAPE_COLORS),
@@ -413,7 +413,7 @@ def _sample_group(
     rng: np.random.Generator, kits: dict[Role, Kit], members: list[tuple[Role, int | None]]
 ) -> list[Identity]:
     """Draw people who can be told apart: boots, skin and hair differ as far as they go round."""
-    decks = (len(BOOT_COLORS), len(SKIN_TONES), len(HairStyle))
+    decks = (len(BOOT_COLORS), len(SKIN_TONES), len(HairStyle), len(HAIR_COLORS))
     looks = zip(*(_deal(rng, cards, len(members)) for cards in decks), strict=True)
     return [
         _sample_identity(rng, kits[role], role, number, look)
@@ -502,7 +502,7 @@ def _sample_neighbour(rng: np.random.Generator, identity: Identity, azimuth: flo
         azimuth=float(azimuth + rng.uniform(-np.pi, np.pi)),
         gait=_sample_gait(rng),
         phase=float(rng.random()),
-        offset=float(side * rng.uniform(0.28, 0.55)),
+        offset=float(side * rng.uniform(0.36, 0.6)),
         in_front=bool(rng.random() < 0.5),
     )
 

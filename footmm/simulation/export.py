@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -49,18 +50,21 @@ class SoccerNetReIDExportSettings:
             the main camera, the others of different replays.
         height_px: Smallest and largest apparent height in pixels of an upright person of 1.80 m.
         occlusion: Probability that another person is in the crop.
+        revision: Raised whenever the same settings give other pictures than before, so that a
+            folder of an older release is not taken for a new one.
     """
 
     seed: int = 0
-    train_games: int = 66
+    train_games: int = 72
     valid_games: int = 4
-    test_games: int = 17
+    test_games: int = 18
     challenge_games: int = 2
     actions_per_game: int = 2
-    persons_per_action: tuple[int, int] = (10, 16)
+    persons_per_action: tuple[int, int] = (10, 14)
     crops_per_person: tuple[int, int] = (2, 5)
-    height_px: tuple[float, float] = (50.0, 250.0)
-    occlusion: float = 0.15
+    height_px: tuple[float, float] = (60.0, 250.0)
+    occlusion: float = 0.1
+    revision: int = field(default=1, init=False)
 
     def __post_init__(self) -> None:
         limits = {
@@ -147,7 +151,8 @@ def export_soccernet_reid(
     Args:
         root: The folder to be made; its parent is made where needed.
         settings: What to write.
-        num_workers: Number of processes that draw.
+        num_workers: Number of processes that draw. More than one are started afresh, so a script
+            that asks for them needs the usual ``if __name__ == "__main__"`` guard.
 
     Returns:
         The folder.
@@ -229,8 +234,14 @@ def _render(base: Path, crops: list[_Crop], num_workers: int) -> Iterator[Player
     if num_workers <= 1:
         yield from map(write, crops)
         return
+    # A forked process could inherit OpenCV's thread pool in mid-use and wait for it for ever.
     # OpenCV's own threads would only compete with the processes.
-    with ProcessPoolExecutor(num_workers, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+    with ProcessPoolExecutor(
+        num_workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=cv2.setNumThreads,
+        initargs=(1,),
+    ) as pool:
         yield from pool.map(write, crops, chunksize=_WRITE_CHUNK)
 
 

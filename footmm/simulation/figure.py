@@ -21,6 +21,12 @@ Point = tuple[float, float, float]
 _SIDES = (-1.0, 1.0)
 """Left and right of the person."""
 
+_PREFIXES = ("l_", "r_")
+"""How the names of their joints start."""
+
+_SOLE = 0.033
+"""Height of the joints of a foot above the ground in metres."""
+
 _HEM = 0.012
 """Radius of the rounded edge of cloth in metres."""
 
@@ -157,7 +163,7 @@ def _leg(side: float, angles: _Angles, height: float) -> dict[str, Point]:
     x, y, z = ankle
     low = 0.028 * height
     heel = (x, y - 0.035 * height * forward + low * down, z - low * forward)
-    toe = (x + side * 0.02, y + 0.085 * height * forward, z - low + 0.085 * height * down)
+    toe = (x + side * 0.02, y + 0.095 * height * forward, z - low + 0.095 * height * down)
     return {"hip": hip, "knee": knee, "ankle": ankle, "heel": heel, "toe": toe}
 
 
@@ -189,7 +195,7 @@ def _skeleton(identity: Identity, angles: _Angles) -> dict[str, Point]:
     head = (0.0, neck[1] + 0.02 + 0.05 * math.sin(angles.lean), neck[2] + 0.155)
     joints = {"pelvis": (0.0, 0.0, 0.0), "neck": neck, "head": head}
     shoulder_width = 0.088 * height * identity.build**0.4
-    for side, prefix in zip(_SIDES, ("l_", "r_"), strict=True):
+    for side, prefix in zip(_SIDES, _PREFIXES, strict=True):
         limbs = _leg(side, angles, height) | _arm(side, angles, neck, height, shoulder_width)
         joints |= {prefix + name: point for name, point in limbs.items()}
     return joints
@@ -457,17 +463,14 @@ def build_figure(
         The figure in camera axes; (0, 0) is the point on the ground below the pelvis.
     """
     angles = _gait_angles(gait, phase, stride)
-    body = _skeleton(identity, angles)
-    ground = min(body[p + n][2] for p in ("l_", "r_") for n in ("heel", "toe")) - 0.033
-    body = {name: (x, y, z - ground) for name, (x, y, z) in body.items()}
+    body = _stand(_skeleton(identity, angles))
     camera = _Camera(azimuth, elevation)
     joints = {name: camera(point) for name, point in body.items()}
+    far_arms, near_arms = _sort_arms(joints)
+    legs = sorted(_PREFIXES, key=lambda p: joints[p + "knee"][2] + joints[p + "ankle"][2])
+    chin = _between(joints["neck"], joints["head"], 0.7)
 
-    legs = sorted(("l_", "r_"), key=lambda p: joints[p + "knee"][2] + joints[p + "ankle"][2])
-    arms = sorted(("l_", "r_"), key=lambda p: joints[p + "elbow"][2])
-    spine_depth = _between(joints["pelvis"], joints["neck"], 0.6)[2]
     layers: list[Part | Trunk | Decal] = []
-    far_arms = [p for p in arms if _arm_depth(joints, p) < spine_depth]
     for prefix in far_arms:
         layers += _arm_parts(identity, joints, prefix)
     for prefix in legs:
@@ -475,14 +478,28 @@ def build_figure(
     layers += _shorts_parts(identity, joints)
     if math.cos(azimuth) > 0.35 and identity.jersey_number is not None:
         layers.append(_shorts_decal(body, camera))
-    chin = _between(joints["neck"], joints["head"], 0.7)
     layers.append(_limb(joints["neck"], chin, (0.056, 0.052), identity.skin))
     layers.append(_trunk(identity, body, camera, azimuth - 0.5 * angles.twist))
-    near_arms = [_arm_parts(identity, joints, p) for p in arms if p not in far_arms]
-    layers += [part for arm in near_arms for part in arm]
+    for prefix in near_arms:
+        layers += _arm_parts(identity, joints, prefix)
     layers += _head_parts(identity, body, camera)
     feet = camera((*_between(body["l_ankle"], body["r_ankle"], 0.5)[:2], 0.0))
     return Figure(tuple(layers), _bounds(layers), feet)
+
+
+def _stand(body: dict[str, Point]) -> dict[str, Point]:
+    """Lift the joints until the lowest sole touches the ground."""
+    lowest = min(body[prefix + name][2] for prefix in _PREFIXES for name in ("heel", "toe"))
+    rise = _SOLE - lowest
+    return {name: (x, y, z + rise) for name, (x, y, z) in body.items()}
+
+
+def _sort_arms(joints: dict[str, Point]) -> tuple[list[str], list[str]]:
+    """Return the arms behind and those in front of the trunk, each from far to near."""
+    spine_depth = _between(joints["pelvis"], joints["neck"], 0.6)[2]
+    arms = sorted(_PREFIXES, key=lambda prefix: joints[prefix + "elbow"][2])
+    far = [prefix for prefix in arms if _arm_depth(joints, prefix) < spine_depth]
+    return far, [prefix for prefix in arms if prefix not in far]
 
 
 def _arm_depth(joints: dict[str, Point], prefix: str) -> float:

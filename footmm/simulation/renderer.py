@@ -24,6 +24,7 @@ from footmm.simulation.shirt import (
 
 _REFERENCE_HEIGHT_M = 1.8
 _MIN_ASPECT = 0.4
+_NEIGHBOUR_DISTANCE_M = 0.4
 _CIRCLE = np.stack(
     [f(np.linspace(0, 2 * math.pi, 12, endpoint=False)) for f in (np.cos, np.sin)], axis=-1
 )
@@ -243,18 +244,47 @@ def _place_in_canvas(
     return place, box, box_height
 
 
-def _neighbour_figure(view: View) -> Figure | None:
+def _place_neighbour(view: View, place: _Placement) -> tuple[Figure, _Placement] | None:
     neighbour = view.neighbour
     if neighbour is None:
         return None
-    return build_figure(
-        neighbour.identity,
-        neighbour.gait,
-        neighbour.phase,
-        1.0,
-        neighbour.azimuth,
-        view.scene.elevation,
+    elevation = view.scene.elevation
+    figure = build_figure(
+        neighbour.identity, neighbour.gait, neighbour.phase, 1.0, neighbour.azimuth, elevation
     )
+    depth = -_NEIGHBOUR_DISTANCE_M if neighbour.in_front else _NEIGHBOUR_DISTANCE_M
+    return figure, place.shifted(neighbour.offset, depth * math.sin(elevation))
+
+
+def _paint_crop(
+    figure: Figure,
+    identity: Identity,
+    view: View,
+    place: _Placement,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Paint background, person and whatever else is in the crop, back to front.
+
+    Returns:
+        The picture in neutral light, the person's silhouette and the visible part of it.
+    """
+    scene, other = view.scene, _place_neighbour(view, place)
+    feet = [place(*figure.feet[:2])]
+    if other is not None:
+        feet.append(other[1](*other[0].feet[:2]))
+    background = draw_background(scene, rng, size, feet, place.scale, view.line)
+    canvas = cv2.cvtColor(background, cv2.COLOR_BGR2BGRA)
+    canvas[..., 3] = 0
+    if other is not None and not view.neighbour.in_front:
+        _paint_figure(canvas, other[0], view.neighbour.identity, other[1], scene, alpha=0)
+    _paint_figure(canvas, figure, identity, place, scene, alpha=255)
+    silhouette = canvas[..., 3] > 127
+    if other is not None and view.neighbour.in_front:
+        _paint_figure(canvas, other[0], view.neighbour.identity, other[1], scene, alpha=0)
+    if view.board > 0:
+        canvas[size[0] - round(view.board * size[0]) :] = (*_BOARD_COLOR, 0)
+    return np.ascontiguousarray(canvas[..., :3]), silhouette, canvas[..., 3] > 127
 
 
 def _number_visible(
@@ -262,7 +292,7 @@ def _number_visible(
     figure: Figure,
     place: _Placement,
     visible: np.ndarray,
-    px_per_canvas_px: float,
+    zoom: float,
 ) -> bool:
     """Whether the number on the back or on the chest can be read in the finished crop."""
     trunk = next(layer for layer in figure.layers if isinstance(layer, Trunk))
@@ -274,7 +304,7 @@ def _number_visible(
     center = FRONT_NUMBER_CENTER if front else BACK_NUMBER_CENTER
     base, spine, _ = _trunk_axes(trunk, place)
     length = float(np.hypot(*spine))
-    if height * length * px_per_canvas_px < _READABLE_HEIGHT_PX:
+    if height * length * zoom < _READABLE_HEIGHT_PX:
         return False
     column, row = base + (1 - center) * spine
     half = 0.5 * height * length
@@ -303,42 +333,17 @@ def render_player_crop(
     Returns:
         The crop, (height, width, 3), uint8, BGR; and its labels.
     """
-    scene = view.scene
     figure = build_figure(
-        identity, view.gait, view.phase, view.stride, view.azimuth, scene.elevation
+        identity, view.gait, view.phase, view.stride, view.azimuth, view.scene.elevation
     )
     place, (rows, columns), box_height = _place_in_canvas(figure, view, identity, size)
-    other, other_place = _neighbour_figure(view), place
-    if view.neighbour is not None:
-        depth = -0.4 if view.neighbour.in_front else 0.4
-        other_place = place.shifted(view.neighbour.offset, depth * math.sin(scene.elevation))
-    feet = [place(*figure.feet[:2])]
-    if other is not None:
-        feet.append(other_place(*other.feet[:2]))
-    canvas = draw_background(scene, rng, (rows, columns), feet, place.scale, view.line)
-    canvas = cv2.cvtColor(canvas, cv2.COLOR_BGR2BGRA)
-    canvas[..., 3] = 0
-
-    if other is not None and not view.neighbour.in_front:
-        _paint_figure(canvas, other, view.neighbour.identity, other_place, scene, alpha=0)
-    _paint_figure(canvas, figure, identity, place, scene, alpha=255)
-    silhouette = canvas[..., 3] > 127
-    if other is not None and view.neighbour.in_front:
-        _paint_figure(canvas, other, view.neighbour.identity, other_place, scene, alpha=0)
-    if view.board > 0:
-        canvas[rows - round(view.board * rows) :] = (*_BOARD_COLOR, 0)
-    visible = canvas[..., 3] > 127
-
-    pixels = np.array([rows, columns]) * (
-        view.height_px * box_height / _REFERENCE_HEIGHT_M / max(rows, 1)
-    )
-    height_px, width_px = (max(1, round(float(value))) for value in pixels)
-    interpolation = cv2.INTER_AREA if height_px < rows else cv2.INTER_LINEAR
-    image = cv2.resize(
-        np.ascontiguousarray(canvas[..., :3]), (width_px, height_px), interpolation=interpolation
-    )
+    image, silhouette, visible = _paint_crop(figure, identity, view, place, (rows, columns), rng)
+    zoom = view.height_px * box_height / (_REFERENCE_HEIGHT_M * rows)
+    height_px, width_px = max(1, round(zoom * rows)), max(1, round(zoom * columns))
+    interpolation = cv2.INTER_AREA if zoom < 1 else cv2.INTER_LINEAR
+    image = cv2.resize(image, (width_px, height_px), interpolation=interpolation)
     labels = PlayerCropLabels(
-        jersey_visible=_number_visible(identity, figure, place, visible, height_px / rows),
+        jersey_visible=_number_visible(identity, figure, place, visible, zoom),
         occluded_share=1 - float(visible.sum()) / max(1, int(silhouette.sum())),
         height_px=height_px,
         width_px=width_px,

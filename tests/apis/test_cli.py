@@ -3,6 +3,7 @@ from __future__ import annotations
 import argparse
 
 import pytest
+
 from footmm.apis.cli import add_config_arguments, report_errors
 from footmm.errors import ConfigError, DataFormatError
 

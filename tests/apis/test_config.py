@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from footmm.apis.config import load_config
 from footmm.errors import ConfigError
 
@@ -8,7 +9,7 @@ BASE = """
 max_epochs = 10
 learning_rate = 0.5
 train_cfg = dict(type='EpochBasedTrainLoop', max_epochs=max_epochs)
-optim_wrapper = dict(type='OptimWrapper', optimizer=dict(type='SGD', lr=learning_rate), clip_grad=None)
+optim_wrapper = dict(optimizer=dict(type='SGD', lr=learning_rate), clip_grad=None)
 custom_hooks = [dict(type='EMAHook', momentum=0.1)]
 """
 CHILD = """
@@ -39,6 +40,13 @@ def test_parameter_override_reaches_everything_derived_from_it(config_file):
     assert config.data_root == config.train_dataloader.dataset.data_root == "é/data"
     assert config.max_epochs == config.train_cfg.max_epochs == 3
     assert config.filename == str(config_file)
+
+
+def test_parameter_override_reaches_a_base_named_by_its_absolute_path(config_file):
+    config_file.write_text(
+        CHILD.replace("bases/base.py", str(config_file.parent / "bases/base.py"))
+    )
+    assert load_config(config_file, {"max_epochs": 3}).train_cfg.max_epochs == 3
 
 
 def test_parameter_override_leaves_the_files_alone(config_file):
@@ -72,7 +80,7 @@ def test_dotted_override(config_file, name, value, read):
     ],
 )
 def test_override_of_a_missing_key_is_refused_with_a_hint(config_file, name, hint):
-    with pytest.raises(ConfigError, match="has no key|not a parameter") as error:
+    with pytest.raises(ConfigError, match=r"has no key|not a parameter") as error:
         load_config(config_file, {name: 1})
     assert hint in str(error.value)
     assert str(config_file) in str(error.value)
@@ -80,7 +88,7 @@ def test_override_of_a_missing_key_is_refused_with_a_hint(config_file, name, hin
 
 def test_unknown_top_level_key_is_refused(config_file):
     config_file.write_text("optim_wraper = dict(type='OptimWrapper')\n")
-    with pytest.raises(ConfigError, match="'optim_wraper'.*did you mean 'optim_wrapper'"):
+    with pytest.raises(ConfigError, match=r"'optim_wraper'.*did you mean 'optim_wrapper'"):
         load_config(config_file)
 
 

@@ -93,17 +93,15 @@ def test_referees_show_no_number(view):
     assert not _render(replace(view, azimuth=math.pi), referee)[1].jersey_visible
 
 
-def test_the_number_changes_the_back_but_not_the_side(view):
+def test_the_number_changes_the_back_and_hardly_the_side(view):
     def difference(azimuth):
         seen = replace(view, azimuth=azimuth, scene=replace(view.scene, noise=0.0))
         first, second = (
-            _render(seen, replace(PLAYER, jersey_number=number))[0].astype(int)
-            for number in (8, 1)
+            _render(seen, replace(PLAYER, jersey_number=number))[0].astype(int) for number in (8, 1)
         )
         return int((np.abs(first - second).max(axis=-1) > 20).sum())
 
-    assert difference(math.pi) > 200
-    assert difference(math.pi / 2) < 20
+    assert difference(math.pi) > 5 * difference(math.pi / 2) > 0
 
 
 def test_a_neighbour_in_front_hides_and_one_behind_does_not(view):

@@ -1,4 +1,4 @@
-"""tools/train.py and tools/test.py, in process: what they write, how they resume, what they refuse."""
+"""tools/train.py and tools/test.py: what they write, how they resume, what they refuse."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from footmm.apis.config import load_config
-from footmm.testing import shrink_config
 from mmengine.config import Config
+
+from footmm.apis.config import load_config
+from footmm.models.reid.heads import AppearanceHead
+from footmm.testing import shrink_config
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs/reid/osnet_synthetic.py"
@@ -70,11 +72,14 @@ def assert_same_weights(first: Path, second: Path) -> None:
         torch.testing.assert_close(a[name], b[name], rtol=0, atol=1e-6, msg=name)
 
 
-def run_tool(*args: str | Path, **kwargs) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHON": sys.executable}
-    environment.pop("LOCAL_RANK", None)
+def run_tool(*args: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess:
+    settings = {"OMP_NUM_THREADS": "1", "PYTHON": sys.executable, "PYTHONPATH": str(cwd)}
     return subprocess.run(
-        [str(arg) for arg in args], text=True, capture_output=True, env=environment, **kwargs
+        [str(arg) for arg in args],
+        text=True,
+        capture_output=True,
+        cwd=cwd,
+        env=os.environ | settings,
     )
 
 
@@ -137,9 +142,7 @@ def test_resume_from_a_named_checkpoint(train_tool, tiny_config, trained, tmp_pa
 def test_interrupt_writes_a_checkpoint_and_resume_takes_it(
     train_tool, tiny_config, tmp_path, capsys, monkeypatch
 ):
-    from footmm.models.reid.reid_model import ReIDModel
-
-    loss = ReIDModel.loss
+    loss = AppearanceHead.loss
     calls = []
 
     def interrupted_loss(self, *args, **kwargs):
@@ -149,7 +152,7 @@ def test_interrupt_writes_a_checkpoint_and_resume_takes_it(
         return loss(self, *args, **kwargs)
 
     options = [str(tiny_config), "--no-validate", "--work-dir", str(tmp_path)]
-    monkeypatch.setattr(ReIDModel, "loss", interrupted_loss)
+    monkeypatch.setattr(AppearanceHead, "loss", interrupted_loss)
     with pytest.raises(SystemExit) as leaving:
         train_tool.main(options)
     assert leaving.value.code == 130
@@ -188,10 +191,6 @@ def test_two_cpu_processes_equal_one_on_the_same_total_batch(
     train_tool, tiny_config, folder, tmp_path
 ):
     config = Config.fromfile(tiny_config)
-    # Batch statistics are the one thing that two processes do not share.
-    config.model.backbone = dict(type="OSNet", arch="x0_25")
-    config.custom_hooks = [dict(type="FreezeBackboneHook")]
-    config.model.neck.init_cfg = None
     one = tmp_path / "one.py"
     config.dump(one)
     config.train_dataloader.batch_size //= 2
@@ -226,7 +225,15 @@ def test_unknown_type_names_the_nearest(train_tool, tiny_config, tmp_path, capsy
 def test_unknown_argument_names_the_nearest(train_tool, tiny_config, tmp_path, capsys):
     options = ["--cfg-options", "+model.backbone.feature_dims=64"]
     error = fails(train_tool, capsys, tiny_config, "--work-dir", tmp_path, *options)
-    assert "config of 'OSNet': it has no argument 'feature_dims'; did you mean 'feature_dim'" in error
+    assert (
+        "config of 'OSNet': it has no argument 'feature_dims'; did you mean 'feature_dim'" in error
+    )
+
+
+def test_value_that_a_part_refuses_names_the_part(train_tool, tiny_config, tmp_path, capsys):
+    options = ["--cfg-options", "param_scheduler.0.type=LinearLR", "+param_scheduler.0.end=0"]
+    error = fails(train_tool, capsys, tiny_config, "--work-dir", tmp_path, *options)
+    assert "config of 'LinearLR': end should be larger than begin" in error
 
 
 def test_override_of_a_missing_key(train_tool, tiny_config, capsys):
@@ -318,7 +325,9 @@ def test_death_of_a_data_loading_worker_is_explained(train_tool, tiny_config, tm
     assert "lower num_workers" in done.stderr
 
 
-def test_unreadable_image_at_test_time_is_named(test_tool, tiny_config, trained, folder, tmp_path, capsys):
+def test_unreadable_image_at_test_time_is_named(
+    test_tool, tiny_config, trained, folder, tmp_path, capsys
+):
     image = sorted((folder / "synthetic").rglob("test/query/**/*.png"))[0]
     content = image.read_bytes()
     image.write_bytes(b"")

@@ -22,9 +22,7 @@ train_dataloader = dict(
             split="train",
             pipeline=_base_.train_pipeline,
         ),
-        synthetic=dict(
-            type="SyntheticReIDDataset", split="train", pipeline=_base_.train_pipeline
-        ),
+        synthetic=dict(type="SyntheticReIDDataset", split="train", pipeline=_base_.train_pipeline),
     ),
 )
 

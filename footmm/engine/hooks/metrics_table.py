@@ -73,8 +73,8 @@ class MetricsTableHook(Hook):
     line that states the data.
     """
 
-    # Right after the LoggerHook's line of metrics.
-    priority = "LOW"
+    # The LoggerHook's; of equals the one registered later runs later, right after its metrics.
+    priority = "BELOW_NORMAL"
 
     def __init__(self) -> None:
         self._training = False

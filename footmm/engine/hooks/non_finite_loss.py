@@ -39,11 +39,8 @@ class NonFiniteLossHook(Hook):
             TrainingError: A value is NaN or infinite; the message names the values, the iteration,
                 the files of the batch and the last checkpoint.
         """
-        bad = {
-            name: float(value)
-            for name, value in (outputs or {}).items()
-            if not torch.isfinite(torch.as_tensor(value)).all()
-        }
+        values = {name: torch.as_tensor(v).detach() for name, v in (outputs or {}).items()}
+        bad = {name: v.tolist() for name, v in values.items() if not torch.isfinite(v).all()}
         if not bad:
             return
         terms = ", ".join(f"{name}={value}" for name, value in bad.items())
