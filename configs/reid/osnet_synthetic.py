@@ -9,8 +9,9 @@ input_size = (128, 64)
 identities_per_batch = 16
 images_per_identity = 4
 num_identities = 2_000
-num_workers = 1
-max_epochs = 12
+# Two cores compute faster than one that computes and one that loads.
+num_workers = 0
+max_epochs = 11
 warmup_epochs = 1
 learning_rate = 3.5e-3
 data_root = "data/synthetic"
@@ -24,8 +25,8 @@ train_pipeline = [
     dict(type="Resize", scale=_scale),
     dict(
         type="Albumentation",
+        # No mirror image: numbers tell these players apart.
         transforms=[
-            dict(type="HorizontalFlip", p=0.5),
             dict(
                 type="PadIfNeeded",
                 min_height=input_size[0] + 2 * _padding,
@@ -61,7 +62,12 @@ tta_model = dict(type="ReIDTTAModel")
 
 model = dict(
     backbone=dict(arch="x0_25"),
-    appearance_head=dict(num_classes=num_identities),
+    appearance_head=dict(
+        num_classes=num_identities,
+        loss_softmax=dict(type="LabelSmoothSoftmaxLoss", label_smoothing=0.1, loss_weight=0.2),
+        # Learns in minutes what the classifier, with four pictures a person, needs hours for.
+        loss_contrastive=dict(type="ContrastiveLoss", temperature=0.1),
+    ),
 )
 
 train_dataloader = dict(

@@ -6,6 +6,7 @@ from footmm.datasets.reid import (
     Market1501Dataset,
     ReIDDataset,
     SoccerNetReIDDataset,
+    SyntheticMarket1501Dataset,
     SyntheticReIDDataset,
 )
 
@@ -14,6 +15,7 @@ __all__ = [
     "ReIDDataset",
     "SoccerNetReIDDataset",
     "SyntheticFallback",
+    "SyntheticMarket1501Dataset",
     "SyntheticReIDDataset",
     "samplers",
     "transforms",

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from abc import ABCMeta, abstractmethod
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -59,6 +60,7 @@ class IdentitySampler(Sampler[int], metaclass=ABCMeta):
         self._images = {
             label: np.asarray(indices) for label, indices in _identities(dataset, name).items()
         }
+        self._labels = np.fromiter(self._images, int)
         self._turns = {
             label: max(1, len(images) // images_per_identity)
             for label, images in self._images.items()
@@ -102,22 +104,13 @@ class IdentitySampler(Sampler[int], metaclass=ABCMeta):
             deck.extend(shuffled.reshape(-1, self.images_per_identity))
         return deck.pop()
 
-    def _fill_up(
-        self, batch: list[int], pools: Sequence[Iterable[int]], rng: np.random.Generator
-    ) -> list[int]:
-        """Complete a batch with random labels, from the first pool that has one left."""
+    def _fill_up(self, batch: list[int], rng: np.random.Generator) -> list[int]:
+        """Complete a batch with random labels, other ones than it holds as far as there are."""
         missing = self.identities_per_batch - len(batch)
-        batch = list(batch)
-        for pool in pools:
-            if missing <= 0:
-                break
-            candidates = np.setdiff1d(np.fromiter(pool, int), batch)
-            batch += rng.permutation(candidates)[:missing].tolist()
-            missing = self.identities_per_batch - len(batch)
-        if missing > 0:
-            # Fewer identities than P: some have to appear twice.
-            batch += rng.choice(list(self._images), missing).tolist()
-        return batch
+        if missing <= 0:
+            return batch
+        fresh = rng.permutation(np.setdiff1d(self._labels, batch))[:missing].tolist()
+        return [*batch, *fresh, *rng.choice(self._labels, missing - len(fresh)).tolist()]
 
 
 def _identities(dataset: Any, sampler: str) -> dict[int, list[int]]:
@@ -145,7 +138,7 @@ class PKSampler(IdentitySampler):
         cards = np.repeat(labels, [self._turns[label] for label in labels])
         num_batches = -(-len(cards) // self.identities_per_batch)
         dealt = [cards[start::num_batches].tolist() for start in rng.permutation(num_batches)]
-        return [self._fill_up(batch, [labels], rng) for batch in dealt]
+        return [self._fill_up(batch, rng) for batch in dealt]
 
 
 @DATA_SAMPLERS.register_module()
@@ -154,32 +147,32 @@ class ActionSampler(IdentitySampler):
 
     These are the hard negatives of SoccerNet-ReID, where a query is ranked against its own action
     only. An action of more than P identities is cut; what remains of it, and smaller actions, share
-    a batch with further actions of the same game, and where K is small with further turns of their
-    own.
+    a batch with actions of OTHER games: a player keeps no identity from one action of a game to the
+    next, so two actions of a game would call the same person two different ones. Only where there
+    are too few games do batches hold such pairs.
 
     The dataset also needs ``action_of(label)``, (game, action) of an identity.
     """
+
+    _TRIES = 10
+    """Attempts to move a block, or to draw an identity, out of the way of a game."""
 
     def __init__(self, dataset: Any, *args: Any, **kwargs: Any) -> None:
         self._action_of: dict[int, tuple[str, int]] = {
             label: dataset.action_of(label) for label in _identities(dataset, type(self).__name__)
         }
-        self._labels_of_game: dict[str, list[int]] = defaultdict(list)
-        for label, (game, _) in self._action_of.items():
-            self._labels_of_game[game].append(label)
         super().__init__(dataset, *args, **kwargs)
 
     def _plan(self, rng: np.random.Generator) -> list[list[int]]:
-        batches = []
-        for labels in self._labels_of_game.values():
-            for batch in self._pack(self._blocks(labels, rng), rng):
-                batches.append(self._fill_up(batch, [labels, self._images], rng))
-        return [batches[i] for i in rng.permutation(len(batches))]
+        batches = self._pack(self._blocks(rng), rng)
+        self._separate_games(batches, rng)
+        plan = [self._fill_from_other_games(list(chain(*batch)), rng) for batch in batches]
+        return [plan[index] for index in rng.permutation(len(plan))]
 
-    def _blocks(self, labels: list[int], rng: np.random.Generator) -> list[list[int]]:
-        """Cut a game into blocks of at most P identities, each of one action."""
+    def _blocks(self, rng: np.random.Generator) -> list[list[int]]:
+        """Cut the actions into blocks of at most P identities, one turn of each."""
         members: dict[Hashable, list[int]] = defaultdict(list)
-        for label in rng.permutation(labels).tolist():
+        for label in rng.permutation(list(self._action_of)).tolist():
             for turn in range(self._turns[label]):
                 members[self._action_of[label], turn].append(label)
         size = self.identities_per_batch
@@ -189,19 +182,62 @@ class ActionSampler(IdentitySampler):
             for start in range(0, len(block), size)
         ]
 
-    def _pack(self, blocks: list[list[int]], rng: np.random.Generator) -> list[list[int]]:
-        """Lay whole blocks together into batches of at most P: first fit, the largest first.
+    def _pack(self, blocks: list[list[int]], rng: np.random.Generator) -> list[list[list[int]]]:
+        """Lay whole blocks together into batches of at most P: best fit, the largest first.
 
         Going by size alone makes the number of batches the same in every epoch.
         """
-        order = rng.permutation(len(blocks)).tolist()
-        batches: list[list[int]] = []
-        for index in sorted(order, key=lambda i: -len(blocks[i])):
-            block = blocks[index]
-            fitting = (b for b in batches if len(b) + len(block) <= self.identities_per_batch)
-            batch = next(fitting, None)
-            if batch is None:
-                batches.append(list(block))
-            else:
-                batch.extend(block)
+        shuffled = rng.permutation(len(blocks)).tolist()
+        batches: list[list[list[int]]] = []
+        by_room: dict[int, list[list[list[int]]]] = defaultdict(list)
+        for index in sorted(shuffled, key=lambda i: -len(blocks[i])):
+            size = len(blocks[index])
+            fitting = (r for r in range(size, self.identities_per_batch) if by_room[r])
+            room = next(fitting, self.identities_per_batch)
+            if not by_room[room]:
+                batches.append([])
+                by_room[room].append(batches[-1])
+            batch = by_room[room].pop()
+            batch.append(blocks[index])
+            by_room[room - size].append(batch)
         return batches
+
+    def _separate_games(self, batches: list[list[list[int]]], rng: np.random.Generator) -> None:
+        """Swap blocks of equal size, in place, until no batch holds two of one game."""
+        places = defaultdict(list)
+        for batch in batches:
+            for position, block in enumerate(batch):
+                places[len(block)].append((batch, position))
+        for candidates in places.values():
+            for batch, position in candidates:
+                for _ in range(self._TRIES):
+                    if not self._clashes(batch, position, batch[position]):
+                        break
+                    other, there = candidates[rng.integers(len(candidates))]
+                    if self._clashes(batch, position, other[there]) or self._clashes(
+                        other, there, batch[position]
+                    ):
+                        continue
+                    batch[position], other[there] = other[there], batch[position]
+
+    def _clashes(self, batch: list[list[int]], position: int, block: list[int]) -> bool:
+        """Whether a block would share a batch with another one of its game."""
+        return any(
+            self._game(other[0]) == self._game(block[0])
+            for index, other in enumerate(batch)
+            if index != position
+        )
+
+    def _game(self, label: int) -> str:
+        return self._action_of[label][0]
+
+    def _fill_from_other_games(self, batch: list[int], rng: np.random.Generator) -> list[int]:
+        missing = self.identities_per_batch - len(batch)
+        games = {self._game(label) for label in batch}
+        for label in rng.choice(self._labels, self._TRIES * missing).tolist():
+            if len(batch) == self.identities_per_batch:
+                break
+            if self._game(label) not in games:
+                games.add(self._game(label))
+                batch.append(label)
+        return self._fill_up(batch, rng)

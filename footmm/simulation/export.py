@@ -7,7 +7,7 @@ import multiprocessing
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -29,6 +29,11 @@ from footmm.simulation.renderer import PlayerCropLabels, render_player_crop
 
 SETTINGS_FILE = "settings.json"
 SPLITS = ("train", "valid", "test", "challenge")
+MARKET1501_FOLDERS = {
+    "train": "bounding_box_train",
+    "query": "query",
+    "gallery": "bounding_box_test",
+}
 _WRITE_CHUNK = 64
 _HEADING_SPREAD = 0.5
 """How much a person turns between two frames of an action (standard deviation, radians)."""
@@ -62,9 +67,9 @@ class SoccerNetReIDExportSettings:
     actions_per_game: int = 2
     persons_per_action: tuple[int, int] = (10, 14)
     crops_per_person: tuple[int, int] = (2, 5)
-    height_px: tuple[float, float] = (60.0, 250.0)
+    height_px: tuple[float, float] = (72.0, 250.0)
     occlusion: float = 0.1
-    revision: int = field(default=1, init=False)
+    revision: int = field(default=2, init=False)
 
     def __post_init__(self) -> None:
         limits = {
@@ -140,6 +145,10 @@ class _Crop:
         return f"{self.action_idx:03d}r{self.frame_idx:03d}"
 
 
+PathOf = Callable[[_Crop, PlayerCropLabels], str]
+"""Where a layout puts a crop: path relative to the folder that is written."""
+
+
 def export_soccernet_reid(
     root: Path | str, settings: SoccerNetReIDExportSettings, num_workers: int = 1
 ) -> Path:
@@ -160,53 +169,89 @@ def export_soccernet_reid(
     Raises:
         DataFormatError: The folder exists and holds something else.
     """
-    root = Path(root)
-    if _is_exported(root, settings):
+
+    def write(folder: Path) -> None:
+        for split in SPLITS:
+            _write_split(folder, split, settings, num_workers)
+
+    return _export(Path(root), {"format": "soccernet-reid", **asdict(settings)}, write)
+
+
+def export_market1501(
+    root: Path | str, settings: SoccerNetReIDExportSettings, num_workers: int = 1
+) -> Path:
+    """Write the persons of the train and test splits as a Market-1501 folder.
+
+    The pictures are those of :func:`export_soccernet_reid`. The camera of an image is its frame:
+    the main camera is camera 1, the replays are the others. A person of a match is another
+    identity in every action, and a test identity meets the whole gallery.
+
+    Args:
+        root: As in :func:`export_soccernet_reid`; so the others.
+        settings: What to write; the valid and challenge splits have no place in this layout.
+        num_workers: Number of processes that draw.
+
+    Returns:
+        The folder.
+
+    Raises:
+        DataFormatError: The folder exists and holds something else.
+    """
+
+    def write(folder: Path) -> None:
+        for name in MARKET1501_FOLDERS.values():
+            (folder / name).mkdir()
+        for split in ("train", "test"):
+            for _ in _render(folder, _plan_split(split, settings), _market1501_path, num_workers):
+                pass
+
+    return _export(Path(root), {"format": "market1501", **asdict(settings)}, write)
+
+
+def _export(root: Path, manifest: dict, write: Callable[[Path], None]) -> Path:
+    """Let ``write`` fill a temporary folder, then give it its name."""
+    if _is_exported(root, manifest):
         return root
     root.parent.mkdir(parents=True, exist_ok=True)
     partial_root = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
-        for split in SPLITS:
-            _write_split(partial_root, split, settings, num_workers)
-        _write_json(partial_root / SETTINGS_FILE, asdict(settings))
+        write(partial_root)
+        _write_json(partial_root / SETTINGS_FILE, manifest)
         partial_root.chmod(0o755)
-        _move_into_place(partial_root, root, settings)
+        _move_into_place(partial_root, root, manifest)
     finally:
         shutil.rmtree(partial_root, ignore_errors=True)
     return root
 
 
-def _is_exported(root: Path, settings: SoccerNetReIDExportSettings) -> bool:
-    """Whether ``root`` holds these settings' export; an absent or empty folder does not."""
+def _is_exported(root: Path, manifest: dict) -> bool:
+    """Whether ``root`` holds the export of a manifest; an absent or empty folder does not."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
-    manifest = root / SETTINGS_FILE
-    if not manifest.is_file():
+    file = root / SETTINGS_FILE
+    if not file.is_file():
         raise DataFormatError(
-            f"{root} exists and was not written by export_soccernet_reid (no {SETTINGS_FILE} in "
-            "it); give another folder, or remove this one"
+            f"{root} exists and was not written by this export (no {SETTINGS_FILE} in it); give "
+            "another folder, or remove this one"
         )
-    wanted = json.loads(json.dumps(asdict(settings)))
     try:
-        found = json.loads(manifest.read_text(encoding="utf-8"))
+        found = json.loads(file.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
+        raise DataFormatError(f"{file} is not valid JSON ({error}); remove the folder") from error
+    if found != json.loads(json.dumps(manifest)):
         raise DataFormatError(
-            f"{manifest} is not valid JSON ({error}); remove the folder"
-        ) from error
-    if found != wanted:
-        raise DataFormatError(
-            f"{root} holds synthetic players of other settings (see {manifest}); give another "
-            "folder, or remove this one"
+            f"{root} holds synthetic players of other settings (see {file}); give another folder, "
+            "or remove this one"
         )
     return True
 
 
-def _move_into_place(partial_root: Path, root: Path, settings: SoccerNetReIDExportSettings) -> None:
+def _move_into_place(partial_root: Path, root: Path, manifest: dict) -> None:
     try:
         os.replace(partial_root, root)
     except OSError:
         # Another process may have finished the same folder in the meantime; its bytes are ours.
-        if not _is_exported(root, settings):
+        if not _is_exported(root, manifest):
             raise
 
 
@@ -220,17 +265,20 @@ def _write_split(
     crops = list(_plan_split(split, settings))
     roles = ("train",) if split == "train" else ("query", "gallery")
     base = root / split
-    for folder in sorted({base / _image_folder(crop) for crop in crops}):
+    base.mkdir()
+    for folder in sorted({base / _soccernet_folder(crop) for crop in crops}):
         folder.mkdir(parents=True)
-    base.mkdir(exist_ok=True)
     info: dict[str, dict[str, dict]] = {role: {} for role in roles}
-    for crop, labels in zip(crops, _render(base, crops, num_workers), strict=True):
+    drawn = _render(base, crops, _soccernet_path, num_workers)
+    for crop, labels in zip(crops, drawn, strict=True):
         info[crop.role][str(crop.bbox_idx)] = _bbox_info(crop, labels)
     _write_json(base / f"{split}_bbox_info.json", info)
 
 
-def _render(base: Path, crops: list[_Crop], num_workers: int) -> Iterator[PlayerCropLabels]:
-    write = partial(_write_crop, base)
+def _render(
+    base: Path, crops: Iterable[_Crop], path_of: PathOf, num_workers: int
+) -> Iterator[PlayerCropLabels]:
+    write = partial(_write_crop, base, path_of)
     if num_workers <= 1:
         yield from map(write, crops)
         return
@@ -245,24 +293,31 @@ def _render(base: Path, crops: list[_Crop], num_workers: int) -> Iterator[Player
         yield from pool.map(write, crops, chunksize=_WRITE_CHUNK)
 
 
-def _write_crop(base: Path, crop: _Crop) -> PlayerCropLabels:
+def _write_crop(base: Path, path_of: PathOf, crop: _Crop) -> PlayerCropLabels:
     image, labels = render_player_crop(crop.identity, crop.view, np.random.default_rng(crop.seed))
-    path = base / _image_folder(crop) / _image_name(crop, labels)
     _, encoded = cv2.imencode(".png", image)
-    path.write_bytes(encoded.tobytes())
+    (base / path_of(crop, labels)).write_bytes(encoded.tobytes())
     return labels
 
 
-def _image_folder(crop: _Crop) -> str:
+def _market1501_path(crop: _Crop, labels: PlayerCropLabels) -> str:
+    # Person 0 is Market-1501's word for distractors, and its cameras count from 1.
+    person, camera = crop.person_uid + 1, crop.frame_idx + 1
+    folder = MARKET1501_FOLDERS[crop.role]
+    return f"{folder}/{person:04d}_c{camera}s1_{crop.bbox_idx:06d}_00.png"
+
+
+def _soccernet_folder(crop: _Crop) -> str:
     return crop.folder if crop.role == "train" else f"{crop.role}/{crop.folder}"
 
 
-def _image_name(crop: _Crop, labels: PlayerCropLabels) -> str:
+def _soccernet_path(crop: _Crop, labels: PlayerCropLabels) -> str:
+    folder = _soccernet_folder(crop)
     size = f"{labels.height_px}x{labels.width_px}"
     if crop.anonymous:
-        return f"{crop.bbox_idx}-{crop.action_idx}-{size}.png"
+        return f"{folder}/{crop.bbox_idx}-{crop.action_idx}-{size}.png"
     return (
-        f"{crop.bbox_idx}-{crop.action_idx}-{crop.person_uid}-{crop.frame_idx}-"
+        f"{folder}/{crop.bbox_idx}-{crop.action_idx}-{crop.person_uid}-{crop.frame_idx}-"
         f"{crop.identity.role.value}-{crop.shirt_id}-{crop.uai}-{size}.png"
     )
 

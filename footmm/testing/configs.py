@@ -11,7 +11,7 @@ from mmengine.config import Config
 
 #: Arguments that make a synthetic dataset tiny, by the dataset's type.
 TINY_DATASETS: dict[str, dict[str, Any]] = {
-    "SyntheticReIDDataset": dict(
+    dataset: dict(
         settings=dict(
             train_games=2,
             valid_games=1,
@@ -21,7 +21,8 @@ TINY_DATASETS: dict[str, dict[str, Any]] = {
             persons_per_action=(4, 5),
             crops_per_person=(2, 3),
         )
-    ),
+    )
+    for dataset in ("SyntheticReIDDataset", "SyntheticMarket1501Dataset")
 }
 
 #: Arguments that make a sampler's batches tiny, by the sampler's type; with the batch size.

@@ -123,26 +123,33 @@ def test_fewer_identities_than_places():
     assert set(batch) == {0, 1, 2, 3}
 
 
-def test_actions_stay_together(persons):
+def test_actions_stay_together_and_share_batches_with_other_games():
+    actions = [(f"game {i // 2}", i) for i in range(12)]
+    # Actions of two persons, so two fit into a batch of four.
+    persons = Persons([K] * 24, [action for action in actions for _ in range(2)])
     sampler = ActionSampler(persons, P, K, seed=0)
     for epoch in range(10):
         sampler.set_epoch(epoch)
-        pure = 0
         for batch in batches(sampler):
-            actions = {persons.actions[label] for label in persons.labels[batch]}
-            pure += actions == {("a", 0)}
-            # Game b has two persons only: its batches are filled up from the other game.
-            assert len({game for game, _ in actions}) == 1 or ("b", 3) in actions
-        assert pure >= 1
+            held = Counter(persons.actions[label] for label in set(persons.labels[batch]))
+            assert list(held.values()) == [2, 2]
+            assert len({game for game, _ in held}) == 2
 
 
-def test_batch_is_filled_up_from_the_same_game():
-    actions = [("a", 0)] * 3 + [("a", 1)] * 3 + [("b", 2)] * 6
-    sampler = ActionSampler(Persons([2] * 12, actions), P, K, seed=0)
+def test_batch_is_filled_up_from_other_games():
+    actions = [("a", 0)] * 3 + [("b", 1)] * 3 + [("c", 2)] * 3
+    persons = Persons([K] * 9, actions)
+    sampler = ActionSampler(persons, P, K, seed=0)
     for batch in batches(sampler):
-        games = {actions[index // 2][0] for index in batch}
-        assert len(games) == 1
-        assert len({index // 2 for index in batch}) == P
+        held = Counter(actions[label] for label in set(persons.labels[batch]))
+        assert sorted(held.values()) == [1, 3]
+
+
+def test_too_few_games_are_no_reason_to_stop():
+    actions = [("a", 0)] * 3 + [("a", 1)] * 3
+    sampler = ActionSampler(Persons([K] * 6, actions), P, K, seed=0)
+    for batch in batches(sampler):
+        assert len({index // K for index in batch}) == P
 
 
 @pytest.mark.parametrize("cls", [PKSampler, ActionSampler])

@@ -22,7 +22,9 @@ train_dataloader = dict(
             split="train",
             pipeline=_base_.train_pipeline,
         ),
-        synthetic=dict(type="SyntheticReIDDataset", split="train", pipeline=_base_.train_pipeline),
+        synthetic=dict(
+            type="SyntheticMarket1501Dataset", split="train", pipeline=_base_.train_pipeline
+        ),
     ),
 )
 
@@ -41,7 +43,7 @@ val_dataloader = dict(
             test_mode=True,
         ),
         synthetic=dict(
-            type="SyntheticReIDDataset",
+            type="SyntheticMarket1501Dataset",
             split="test",
             pipeline=_base_.test_pipeline,
             test_mode=True,

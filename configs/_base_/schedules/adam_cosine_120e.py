@@ -10,7 +10,6 @@ optim_wrapper = dict(
     type="OptimWrapper",
     optimizer=dict(type="Adam", lr=learning_rate, weight_decay=5e-4),
     accumulative_counts=1,
-    clip_grad=None,
 )
 
 param_scheduler = [

@@ -27,10 +27,11 @@ class ReIDDataset(BaseDataset):
     ``jersey`` and ``body_shape``. Query and gallery lie in one dataset.
 
     A training dataset (``test_mode=False``) adds ``label``, the identity counted from 0 in the
-    order of the identities. Labels are those of the whole split, also where ``indices`` selects a
-    part of it: a classifier built for the split fits any part. An image that cannot be read is
-    replaced by another image of the same identity, named once in a warning and counted in
-    :attr:`num_skipped_images`. With ``test_mode=True`` it is an error.
+    order of the identities, and ``num_identities``, how many there are. Labels are those of the
+    whole split, also where ``indices`` selects a part of it: a classifier built for the split fits
+    any part. An image that cannot be read is replaced by another image of the same identity, named
+    once in a warning and counted in :attr:`num_skipped_images`. With ``test_mode=True`` it is an
+    error.
 
     Args:
         data_root: Folder of the dataset.
@@ -92,7 +93,10 @@ class ReIDDataset(BaseDataset):
             )
         labels = {key: label for label, key in enumerate(sorted(set(keys)))}
         self._num_identities = len(labels)
-        return [info | {"label": labels[k]} for info, k in zip(self.data_list, keys, strict=True)]
+        return [
+            info | {"label": labels[key], "num_identities": len(labels)}
+            for info, key in zip(self.data_list, keys, strict=True)
+        ]
 
     def _identity_key(self, info: dict) -> Hashable | None:
         """Return what tells two persons apart, None where that is unknown; keys are sortable."""

@@ -1,11 +1,11 @@
-"""Synthetic players, drawn once and read in the format of SoccerNet-ReID."""
+"""Synthetic players, drawn once and read in the formats of the real data."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,23 +14,29 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.logging import print_log
 
 import footmm
+from footmm.datasets.reid.base import ReIDDataset
+from footmm.datasets.reid.market1501 import Market1501Dataset
 from footmm.datasets.reid.soccernet import SoccerNetReIDDataset
 from footmm.errors import ConfigError
 from footmm.registry import DATASETS
-from footmm.simulation.export import SoccerNetReIDExportSettings, export_soccernet_reid
+from footmm.simulation.export import (
+    SoccerNetReIDExportSettings,
+    export_market1501,
+    export_soccernet_reid,
+)
 
 
-@DATASETS.register_module()
-class SyntheticReIDDataset(SoccerNetReIDDataset):
-    """Players that were never filmed, in the official layout of SoccerNet-ReID.
+class _SyntheticPlayers(ReIDDataset):
+    """Draws a folder on first use; a subclass adds the reader of the folder's layout.
 
-    The images are written to ``<data_root>/reid-<hash>`` when the dataset is first used, where the
-    hash is one of the settings, the seed and footmm's version, and are read from there ever after.
-    The folder appears when it is complete, so a run that was killed while writing leaves nothing
-    that a later one could read, and runs that start together do not disturb each other.
+    The images are written to ``<data_root>/<folder_prefix>-<hash>`` when the dataset is first used,
+    where the hash is one of the settings, the seed and footmm's version, and are read from there
+    ever after. The folder appears when it is complete, so a run that was killed while writing
+    leaves nothing that a later one could read, and runs that start together do not disturb each
+    other.
 
     Args:
-        split: 'train', 'valid', 'test' or 'challenge'; no two share a match or a player.
+        split: One of the layout's splits; no two share a match or a player.
         settings: Fields of :class:`footmm.simulation.export.SoccerNetReIDExportSettings` other
             than the seed.
         seed: Seed of the players and images.
@@ -44,10 +50,12 @@ class SyntheticReIDDataset(SoccerNetReIDDataset):
         ConfigError: There is no such split or setting.
     """
 
-    METAINFO: dict = SoccerNetReIDDataset.METAINFO | {
+    METAINFO: dict = ReIDDataset.METAINFO | {
         "data_source": "footmm synthetic players",
         "synthetic": True,
     }
+    folder_prefix: str
+    export: Callable[..., Path]
 
     def __init__(
         self,
@@ -63,10 +71,10 @@ class SyntheticReIDDataset(SoccerNetReIDDataset):
         try:
             self.settings = SoccerNetReIDExportSettings(seed=seed, **(settings or {}))
         except TypeError as error:
-            raise ConfigError(f"SyntheticReIDDataset(settings={settings}): {error}") from error
+            raise ConfigError(f"{type(self).__name__}(settings={settings}): {error}") from error
         self._num_writers = num_writers
         super().__init__(
-            data_root=Path(data_root) / f"reid-{_fingerprint(self.settings)}",
+            data_root=Path(data_root) / f"{self.folder_prefix}-{_fingerprint(self.settings)}",
             split=split,
             pipeline=pipeline,
             test_mode=test_mode,
@@ -85,7 +93,23 @@ class SyntheticReIDDataset(SoccerNetReIDDataset):
     def _write(self) -> None:
         if not Path(self.data_root).exists():
             print_log(f"drawing synthetic players into {self.data_root}", logger="current")
-        export_soccernet_reid(self.data_root, self.settings, num_workers=self._num_writers)
+        self.export(self.data_root, self.settings, num_workers=self._num_writers)
+
+
+@DATASETS.register_module()
+class SyntheticReIDDataset(_SyntheticPlayers, SoccerNetReIDDataset):
+    """Players that were never filmed, in the official layout of SoccerNet-ReID."""
+
+    folder_prefix = "reid"
+    export = staticmethod(export_soccernet_reid)
+
+
+@DATASETS.register_module()
+class SyntheticMarket1501Dataset(_SyntheticPlayers, Market1501Dataset):
+    """The same players in the layout of Market-1501; jersey and body shape find no place in it."""
+
+    folder_prefix = "reid-market1501"
+    export = staticmethod(export_market1501)
 
 
 def _fingerprint(settings: SoccerNetReIDExportSettings) -> str:

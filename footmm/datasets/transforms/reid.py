@@ -23,6 +23,7 @@ _META_KEYS = (
     "action_id",
     "camera_id",
     "role",
+    "num_identities",
     "flip",
     "flip_direction",
 )
@@ -40,7 +41,8 @@ class PackReIDInputs(BaseTransform):
     * ``color_histogram``: float32 (D,), made by :class:`ComputeColorHistogram`.
 
     The metainfo holds ``img_path``, ``ori_shape``, ``img_shape``, ``sample_id``, ``person_id``,
-    ``action_id``, ``camera_id``, ``role``, ``flip`` and ``flip_direction``, each where known.
+    ``action_id``, ``camera_id``, ``role``, ``num_identities``, ``flip`` and ``flip_direction``,
+    each where known.
     """
 
     def transform(self, results: dict) -> dict:

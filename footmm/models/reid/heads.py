@@ -99,10 +99,11 @@ class AppearanceHead(BaseModule):
         labels, present = _stack_labels(given, torch.zeros((), dtype=torch.long, device=device))
         largest = int(labels.max())
         if largest >= self.num_classes:
+            wanted = max(sample.get("num_identities", largest + 1) for sample in data_samples)
             raise TrainingError(
-                f"identity label {largest} in a model for {self.num_classes} identities; set "
-                "model.appearance_head.num_classes to the number of identities in the training "
-                f"set (at least {largest + 1})"
+                f"the model is made for {self.num_classes} identities, but the training data has "
+                f"{wanted}: set model.appearance_head.num_classes={wanted} (in the shipped "
+                f"configs: --cfg-options num_identities={wanted})"
             )
         return labels, present
 

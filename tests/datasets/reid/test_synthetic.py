@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from footmm.datasets.reid import synthetic
-from footmm.datasets.reid.synthetic import SyntheticReIDDataset
+from footmm.datasets.reid.synthetic import SyntheticMarket1501Dataset, SyntheticReIDDataset
 from footmm.datasets.transforms import LoadImageFromFile, PackReIDInputs
 from footmm.errors import ConfigError
 from footmm.simulation import export
@@ -49,12 +49,32 @@ def test_other_splits(root, split):
     assert (roles.count("query"), roles.count("gallery")) == (4, 4)
 
 
+def test_the_same_players_in_the_layout_of_market1501(root):
+    arguments = {"data_root": root / "market", "settings": SETTINGS}
+    train = SyntheticMarket1501Dataset(**arguments)
+    test = SyntheticMarket1501Dataset(**arguments, split="test", test_mode=True)
+    assert (len(train), train.num_identities) == (8, 4)
+    infos = [test.get_data_info(i) for i in range(len(test))]
+    queries = {i["person_id"]: i["camera_id"] for i in infos if i["role"] == "query"}
+    gallery = {i["person_id"]: i["camera_id"] for i in infos if i["role"] == "gallery"}
+    assert queries.keys() == gallery.keys()
+    assert set(queries.values()) == {1}
+    assert 1 not in gallery.values()
+    assert test.metainfo["synthetic"] is True
+
+    soccernet = SyntheticReIDDataset(data_root=root, settings=SETTINGS)
+    pictures = [
+        sorted(Path(dataset.get_data_info(i)["img_path"]).read_bytes() for i in range(8))
+        for dataset in (train, soccernet)
+    ]
+    assert pictures[0] == pictures[1]
+
+
 def test_written_once(root):
     before = {p: p.stat().st_mtime_ns for p in root.rglob("*")}
     SyntheticReIDDataset(data_root=root, settings=SETTINGS)
     assert {p: p.stat().st_mtime_ns for p in root.rglob("*")} == before
-    assert len(list(root.iterdir())) == 1
-    assert next(root.iterdir()).name.startswith("reid-")
+    assert len(list(root.glob("reid-*"))) == 1
 
 
 def test_other_settings_and_seeds_get_another_folder(root):

@@ -97,11 +97,12 @@ def test_metric_losses_are_optional(features):
 
 
 def test_a_label_beyond_the_classes_names_the_key_to_change(features):
-    with pytest.raises(TrainingError) as caught:
-        appearance_head().loss(features, samples([0, 1, 2, 7, 1]))
-    assert "identity label 7 in a model for 3 identities" in str(caught.value)
-    assert "model.appearance_head.num_classes" in str(caught.value)
-    assert "at least 8" in str(caught.value)
+    batch = samples([0, 1, 2, 7, 1])
+    with pytest.raises(TrainingError, match=r"for 3 identities, .* has 8: .*num_classes=8"):
+        appearance_head().loss(features, batch)
+    batch[0].set_metainfo({"num_identities": 20})
+    with pytest.raises(TrainingError, match=r"has 20: .*--cfg-options num_identities=20"):
+        appearance_head().loss(features, batch)
 
 
 def test_appearance_predicts_the_feature_after_the_batch_norm(features):
