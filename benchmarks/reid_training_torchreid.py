@@ -44,7 +44,7 @@ def train(data_root: str, steps: int) -> tuple[float, float]:
     data = ImageDataManager(
         sources="crops",
         transforms=["random_flip", "random_crop", "random_erase"],
-        batch_size_train=64,
+        batch_size_train=44,
         num_instances=4,
         train_sampler="RandomIdentitySampler",
         workers=0,
