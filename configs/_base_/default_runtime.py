@@ -6,6 +6,8 @@ default_hooks = dict(
     sampler_seed=dict(type="DistSamplerSeedHook"),
     # Random numbers depend on (seed, epoch) alone, so a resumed run goes on as if never stopped.
     epoch_seed=dict(type="EpochSeedHook"),
+    # Every process has batch norms of its own; the checkpoint holds those of the first.
+    sync_buffers=dict(type="SyncBuffersHook"),
     logger=dict(type="LoggerHook", interval=50),
     progress=dict(type="RichProgressHook"),
     param_scheduler=dict(type="ParamSchedulerHook"),

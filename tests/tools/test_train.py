@@ -235,9 +235,9 @@ def test_unknown_argument_names_the_nearest(train_tool, tiny_config, tmp_path, c
 
 
 def test_value_that_a_part_refuses_names_the_part(train_tool, tiny_config, tmp_path, capsys):
-    options = ["--cfg-options", "param_scheduler.0.type=LinearLR", "+param_scheduler.0.end=0"]
-    error = fails(train_tool, capsys, tiny_config, "--work-dir", tmp_path, *options)
-    assert "config of 'LinearLR': end should be larger than begin" in error
+    options = ["--work-dir", tmp_path, "--cfg-options", "+param_scheduler.0.end=0"]
+    error = fails(train_tool, capsys, tiny_config, *options)
+    assert "config of 'ConstantLR': end should be larger than begin" in error
 
 
 def test_override_of_a_missing_key(train_tool, tiny_config, capsys):

@@ -18,7 +18,7 @@ from footmm.compat.amp import mixed_precision_optim_wrapper
 from footmm.testing import shrink_config
 
 CONFIG = Path(__file__).parents[2] / "configs/reid/osnet_synthetic.py"
-ITERATIONS = 6
+ITERATIONS = 5
 """Batches of an epoch of the shrunk config."""
 
 

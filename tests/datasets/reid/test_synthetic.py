@@ -100,7 +100,7 @@ def test_other_ranks_wait_for_the_first(tmp_path, monkeypatch):
         calls.append("write")
         raise InterruptedError
 
-    monkeypatch.setattr(synthetic, "export_soccernet_reid", write)
+    monkeypatch.setattr(SyntheticReIDDataset, "export", staticmethod(write))
     with pytest.raises(InterruptedError):
         SyntheticReIDDataset(data_root=tmp_path, settings=SETTINGS)
     assert calls == ["barrier", "write"]
