@@ -114,7 +114,8 @@ def test_resume_of_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
     options = ["--no-validate", "--work-dir", str(tmp_path)]
     process = subprocess.Popen(
         [sys.executable, str(ROOT / "tools/train.py"), str(tiny_config), *options],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # Sums over another number of threads round differently.
+        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -189,19 +190,32 @@ def test_two_cpu_processes_equal_one_on_the_same_total_batch(
     train_tool, tiny_config, folder, tmp_path
 ):
     config = Config.fromfile(tiny_config)
+    # What two processes do not share is taken out: random augmentation, and losses that see the
+    # embedding through the statistics of a batch.
+    config.custom_hooks = [{"type": "FreezeBackboneHook"}]
+    pipeline = config.train_dataloader.dataset.pipeline
+    config.train_dataloader.dataset.pipeline = [
+        transform for transform in pipeline if transform.type != "Albumentation"
+    ]
+    config.model.appearance_head.loss_softmax.loss_weight = 0.0
+    config.model.jersey_head = config.model.body_shape_head = None
+    one = tmp_path / "one.py"
+    config.dump(one)
     config.train_dataloader.batch_size //= 2
     config.train_dataloader.sampler.identities_per_batch //= 2
     two = tmp_path / "two.py"
     config.dump(two)
     options = ["--device", "cpu", "--work-dir"]
 
-    train_tool.main([str(tiny_config), *options, str(tmp_path / "one")])
+    train_tool.main([str(one), *options, str(tmp_path / "one")])
     trained = run_tool(ROOT / "tools/dist_train.sh", two, 2, *options, tmp_path / "two")
     assert trained.returncode == 0, trained.stderr[-3000:]
     assert (tmp_path / "two/pictures/ranking_epoch_2.png").is_file()
+    name = "neck.reduction.weight"
+    one_weights, two_weights = (weights(tmp_path / run / "epoch_2.pth") for run in ("one", "two"))
+    torch.testing.assert_close(two_weights[name], one_weights[name], rtol=0, atol=1e-4)
     one_map, two_map = last_map(tmp_path / "one"), last_map(tmp_path / "two")
-    # Gradients are those of the whole batch; only the batch norms see half of it each.
-    assert float(two_map) == pytest.approx(float(one_map), abs=0.1)
+    assert float(two_map) == pytest.approx(float(one_map), abs=0.03)
 
     checkpoint = tmp_path / "two/epoch_2.pth"
     tested = run_tool(ROOT / "tools/dist_test.sh", two, checkpoint, 2, *options, tmp_path / "test")
