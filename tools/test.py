@@ -7,32 +7,30 @@ from pathlib import Path
 
 from mmengine.config import Config, ConfigDict
 
-from footmm.apis.cli import add_config_arguments, report_errors
-from footmm.apis.config import load_config
-from footmm.apis.runner import build_runner, default_work_dir, test
+from footmm.apis.cli import (
+    add_config_arguments,
+    add_run_arguments,
+    load_run_config,
+    report_errors,
+)
+from footmm.apis.runner import build_runner, test
 from footmm.errors import ConfigError
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Test a checkpoint.")
     add_config_arguments(parser)
+    add_run_arguments(parser)
     parser.add_argument("checkpoint", help="checkpoint file of the config's model")
-    parser.add_argument("--work-dir", help="where logs and metrics go (work_dirs/<config>)")
     parser.add_argument("--out", metavar="RESULTS.pkl", help="write the predictions to this file")
     parser.add_argument("--show-dir", help="write the pictures of the predictions to this folder")
     parser.add_argument("--tta", action="store_true", help="test-time augmentation")
-    parser.add_argument(
-        "--device", choices=["cpu", "cuda"], help="default: CUDA where there is one"
-    )
-    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     return parser.parse_args(argv)
 
 
 def configure(args: argparse.Namespace) -> Config:
     """The config, as the command line changes it."""
-    config = load_config(args.config, args.cfg_options)
-    config.launcher = args.launcher
-    config.work_dir = args.work_dir or config.get("work_dir") or default_work_dir(args.config)
+    config = load_run_config(args)
     if args.tta:
         enable_tta(config, args.config)
     if args.out:

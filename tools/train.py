@@ -6,9 +6,13 @@ import argparse
 
 from mmengine.config import Config
 
-from footmm.apis.cli import add_config_arguments, report_errors
-from footmm.apis.config import load_config
-from footmm.apis.runner import build_runner, default_work_dir, resume_from, train
+from footmm.apis.cli import (
+    add_config_arguments,
+    add_run_arguments,
+    load_run_config,
+    report_errors,
+)
+from footmm.apis.runner import build_runner, resume_from, train
 from footmm.compat.amp import mixed_precision_optim_wrapper
 from footmm.compat.launch import select_device
 from footmm.errors import ConfigError
@@ -17,7 +21,7 @@ from footmm.errors import ConfigError
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Train a model.")
     add_config_arguments(parser)
-    parser.add_argument("--work-dir", help="where logs and checkpoints go (work_dirs/<config>)")
+    add_run_arguments(parser)
     parser.add_argument(
         "--resume",
         nargs="?",
@@ -33,18 +37,12 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--no-validate", action="store_true", help="train without validation")
     parser.add_argument("--seed", type=int, help="random seed (the config's)")
-    parser.add_argument(
-        "--device", choices=["cpu", "cuda"], help="default: CUDA where there is one"
-    )
-    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
     return parser.parse_args(argv)
 
 
 def configure(args: argparse.Namespace) -> Config:
     """The config, as the command line changes it."""
-    config = load_config(args.config, args.cfg_options)
-    config.launcher = args.launcher
-    config.work_dir = args.work_dir or config.get("work_dir") or default_work_dir(args.config)
+    config = load_run_config(args)
     if args.resume:
         resume_from(config, None if args.resume == "auto" else args.resume)
     if args.amp:

@@ -6,9 +6,11 @@ import argparse
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
-from mmengine.config import DictAction
+from mmengine.config import Config, DictAction
 
+from footmm.apis.config import load_config
 from footmm.errors import FootmmError
 
 #: Exit codes: what a shell expects of wrong usage, and of a run ended by Ctrl-C.
@@ -25,6 +27,26 @@ def add_config_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="change values of the config; +KEY=VALUE adds a key that is not there",
     )
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what training and testing share: work dir, device and launcher."""
+    parser.add_argument("--work-dir", help="where logs and files go (work_dirs/<config>)")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: CUDA if there is one")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none")
+
+
+def load_run_config(args: argparse.Namespace) -> Config:
+    """The config that the arguments of :func:`add_run_arguments` and its own name.
+
+    Raises:
+        ConfigError: See :func:`footmm.apis.config.load_config`.
+    """
+    config = load_config(args.config, args.cfg_options)
+    config.launcher = args.launcher
+    default = Path("work_dirs") / Path(args.config).stem
+    config.work_dir = args.work_dir or config.get("work_dir") or str(default)
+    return config
 
 
 @contextmanager

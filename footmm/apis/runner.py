@@ -15,6 +15,7 @@ from types import TracebackType
 
 from mmengine.config import Config
 from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.optim import OptimWrapper
 from mmengine.runner import Runner
 from torch import nn
 
@@ -27,11 +28,6 @@ from footmm.compat.checkpoints import (
 )
 from footmm.compat.launch import init_distributed, model_wrapper_cfg, select_device
 from footmm.errors import ConfigError, FootmmError, TrainingError
-
-
-def default_work_dir(config_path: str | Path) -> str:
-    """The work dir of a config that names none: ``work_dirs/<name of the config>``."""
-    return str(Path("work_dirs") / Path(config_path).stem)
 
 
 def build_runner(config: Config, device: str | None = None) -> Runner:
@@ -71,7 +67,7 @@ def train(runner: Runner) -> None:
     Raises:
         ConfigError: A part that is built at the start of training has an unknown type or argument.
         TrainingError: A data-loading worker died.
-        KeyboardInterrupt: After Ctrl-C; a checkpoint has been written by then.
+        KeyboardInterrupt: After Ctrl-C; by then a checkpoint is written, if training had begun.
     """
     try:
         with config_mistakes_explained(), _worker_deaths_explained():
@@ -120,8 +116,9 @@ def _check_writable(work_dir: str | Path) -> None:
 
 def _save_interrupted(runner: Runner) -> None:
     """Save what a run knows when it is interrupted; the epoch under way will be repeated."""
-    loop = runner.train_loop
-    epoch = loop.epoch
+    if not isinstance(runner.optim_wrapper, OptimWrapper):
+        return  # interrupted before training began: there is nothing to save
+    epoch = runner.epoch
     meta = {"epoch": epoch, "iter": epoch * len(runner.train_dataloader)}
     name = f"interrupted_in_epoch_{epoch + 1}.pth"
     runner.save_checkpoint(runner.work_dir, name, meta=meta)

@@ -17,6 +17,7 @@ import torch
 from mmengine.config import Config
 
 from footmm.apis.config import load_config
+from footmm.datasets import SyntheticReIDDataset
 from footmm.models.reid.heads import AppearanceHead
 from footmm.testing import shrink_config
 
@@ -163,6 +164,19 @@ def test_interrupt_writes_a_checkpoint_and_resume_takes_it(
 
     train_tool.main([*options, "--resume"])
     assert (tmp_path / "epoch_2.pth").is_file()
+
+
+def test_interrupt_before_training_begins_leaves_nothing(
+    train_tool, tiny_config, tmp_path, monkeypatch
+):
+    def interrupted(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SyntheticReIDDataset, "load_data_list", interrupted)
+    with pytest.raises(SystemExit) as leaving:
+        train_tool.main([str(tiny_config), "--work-dir", str(tmp_path)])
+    assert leaving.value.code == 130
+    assert not list(tmp_path.glob("*.pth"))
 
 
 def test_test_tool_repeats_the_validation_and_writes_results_and_pictures(
