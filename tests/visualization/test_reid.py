@@ -83,7 +83,8 @@ def test_crops_keep_their_aspect(crop):
     x, y = cell_corner(0, 0)
     cell = picture[y : y + CELL_HEIGHT, x : x + CELL_WIDTH]
     rows, columns = np.nonzero((cell == (0, 0, 255)).all(axis=2))
-    assert np.ptp(rows) + 1 == 2 * (np.ptp(columns) + 1)
+    # The canvas places the page to the pixel only.
+    assert np.ptp(rows) + 1 == pytest.approx(2 * (np.ptp(columns) + 1), abs=2)
 
 
 def test_unlabelled_splits_have_neutral_frames(crop):
