@@ -4,6 +4,11 @@ The command line tools print the message of a :class:`FootmmError` without a tra
 message says what was wrong, where (file, key, value) and what to do about it.
 """
 
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
 
 class FootmmError(Exception):
     """Base of all errors whose message is enough to act on."""
@@ -35,3 +40,19 @@ class DataFormatError(FootmmError, ValueError):
 
 class TrainingError(FootmmError, RuntimeError):
     """Training cannot go on, for a reason the user can act on."""
+
+
+def did_you_mean(name: str, known: Iterable[str], count: int = 3, cutoff: float = 0.6) -> str:
+    """The end of a message about an unknown name: the known names that are near.
+
+    Args:
+        name: The unknown name.
+        known: The names there are.
+        count: Names to show at the most.
+        cutoff: Similarity, 0 to 1, from which on a name counts as near.
+
+    Returns:
+        E.g. ``"; did you mean 'OSNet' or 'ResNet'?"``; empty where nothing is near.
+    """
+    nearest = difflib.get_close_matches(name, sorted(known), count, cutoff)
+    return f"; did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""

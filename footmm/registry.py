@@ -7,13 +7,11 @@ of mmpose's), so a config of scope ``footmm`` also finds everything registered i
 
 from __future__ import annotations
 
-import difflib
-
 import mmengine.registry
 from mmengine.registry import Registry
 from mmpose.registry import KEYPOINT_CODECS as MMPOSE_KEYPOINT_CODECS
 
-from footmm.errors import UnknownTypeError
+from footmm.errors import UnknownTypeError, did_you_mean
 
 SCOPE = "footmm"
 
@@ -38,10 +36,9 @@ class FootmmRegistry(Registry):
         while registry is not None:
             known.update(registry.module_dict)
             registry = registry.parent
-        nearest = difflib.get_close_matches(key.rpartition(".")[2], sorted(known), n=3, cutoff=0.5)
-        hint = f"did you mean {' or '.join(repr(n) for n in nearest)}?" if nearest else ""
+        hint = did_you_mean(key.rpartition(".")[2], known, cutoff=0.5)
         return (
-            f"type='{key}' is not a registered {self.name}; {hint or 'no registered name is near'} "
+            f"type='{key}' is not a registered {self.name}{hint or '; no registered name is near'} "
             "(a class of your own is registered by importing its module, e.g. with custom_imports "
             "in the config)"
         )

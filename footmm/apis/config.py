@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import ast
-import difflib
 import os
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
 
-from footmm.errors import ConfigError
+from footmm.errors import ConfigError, did_you_mean
 
 #: What MMEngine's Runner and footmm's tools read from the top level of a config.
 RUNNER_KEYS = frozenset(
@@ -104,13 +103,7 @@ def _check_exists(path: Path) -> None:
         return
     folder = next((p for p in path.parents if p.is_dir()), Path("."))
     known = [str(p) for p in folder.rglob("*.py")] if folder != Path(".") else []
-    nearest = difflib.get_close_matches(str(path), known, n=3, cutoff=0.5)
-    raise ConfigError(f"config '{path}' does not exist{_did_you_mean(nearest)}")
-
-
-def _did_you_mean(names: Iterable[str]) -> str:
-    names = [f"'{name}'" for name in names]
-    return f"; did you mean {' or '.join(names)}?" if names else ""
+    raise ConfigError(f"config '{path}' does not exist{did_you_mean(str(path), known, cutoff=0.5)}")
 
 
 def _load_with_parameters(path: Path, parameters: Mapping[str, Any]) -> Config:
@@ -118,8 +111,8 @@ def _load_with_parameters(path: Path, parameters: Mapping[str, Any]) -> Config:
     assigned = {name for file in chain for name in _top_level_assignments(file)}
     for name in parameters:
         if name not in assigned:
-            nearest = difflib.get_close_matches(name, sorted(assigned & set(PARAMETERS)))
-            raise ConfigError(f"'{name}' is not a parameter of {path}{_did_you_mean(nearest)}")
+            hint = did_you_mean(name, assigned & set(PARAMETERS))
+            raise ConfigError(f"'{name}' is not a parameter of {path}{hint}")
     if not parameters:
         return _parse(path, path)
     common = Path(os.path.commonpath([file.parent for file in chain]))
@@ -204,7 +197,7 @@ def _check_top_level_keys(config: Config, path: Path) -> None:
             continue
         raise ConfigError(
             f"config '{path}': unknown top-level key '{key}'"
-            f"{_did_you_mean(difflib.get_close_matches(key, sorted(known)))} "
+            f"{did_you_mean(key, known)} "
             "(a helper variable of your own starts with an underscore)"
         )
 
@@ -247,6 +240,6 @@ def _unknown_override(name: str, where: str, key: str, node: Any, path: Path) ->
     known = list(node) if isinstance(node, Mapping | Config) else []
     return ConfigError(
         f"--cfg-options {name}: config '{path}' has no key '{where}'"
-        f"{_did_you_mean(difflib.get_close_matches(key, [str(k) for k in known]))} "
+        f"{did_you_mean(key, map(str, known))} "
         f"(to add a new key on purpose, write +{name.removeprefix('+')}=...)"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import os
 import re
@@ -20,6 +19,7 @@ from mmengine.runner import Runner
 from torch import nn
 
 from footmm.compat.checkpoints import (
+    AtomicLocalBackend,
     check_checkpoint_fits,
     find_resume_checkpoint,
     install_atomic_checkpoint_saving,
@@ -27,7 +27,7 @@ from footmm.compat.checkpoints import (
     load_checkpoint_file,
 )
 from footmm.compat.launch import init_distributed, model_wrapper_cfg, select_device
-from footmm.errors import ConfigError, FootmmError, TrainingError
+from footmm.errors import ConfigError, FootmmError, TrainingError, did_you_mean
 
 
 def build_runner(config: Config, device: str | None = None) -> Runner:
@@ -124,10 +124,7 @@ def _save_interrupted(runner: Runner) -> None:
     runner.save_checkpoint(runner.work_dir, name, meta=meta)
     path = os.path.join(runner.work_dir, name)
     if runner.rank == 0:
-        pointer = Path(runner.work_dir) / "last_checkpoint"
-        temporary = pointer.with_suffix(".tmp")
-        temporary.write_text(path)
-        temporary.replace(pointer)
+        AtomicLocalBackend().put_text(path, Path(runner.work_dir) / "last_checkpoint")
     runner.logger.info(f"interrupted: checkpoint written to {path}; continue with --resume")
 
 
@@ -177,9 +174,8 @@ def _construction_message(built: type, error: Exception) -> str:
     if wrong is None:
         return f"config of '{built.__name__}': {error}"
     arguments = [name for name in inspect.signature(built).parameters if name != "self"]
-    nearest = difflib.get_close_matches(wrong[1], arguments, n=1)
-    hint = f"did you mean '{nearest[0]}'?" if nearest else f"it takes {', '.join(arguments)}"
-    return f"config of '{built.__name__}': it has no argument '{wrong[1]}'; {hint}"
+    hint = did_you_mean(wrong[1], arguments, count=1) or f"; it takes {', '.join(arguments)}"
+    return f"config of '{built.__name__}': it has no argument '{wrong[1]}'{hint}"
 
 
 def resume_from(config: Config, checkpoint: str | None) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import random
 import warnings
@@ -13,7 +12,7 @@ import mmcv.transforms
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from footmm.errors import ConfigError, DataFormatError, UnknownTypeError
+from footmm.errors import ConfigError, DataFormatError, UnknownTypeError, did_you_mean
 from footmm.registry import TRANSFORMS
 
 # On import albumentations asks a server for newer releases; offline that is a wait and a warning.
@@ -121,8 +120,7 @@ def _resolve_albumentation(name: Any) -> type[A.BasicTransform] | type[A.BaseCom
     if isinstance(found, type) and issubclass(found, bases):
         return found
     known = [n for n, c in vars(A).items() if isinstance(c, type) and issubclass(c, bases)]
-    nearest = difflib.get_close_matches(str(name), known, n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
+    hint = did_you_mean(str(name), known, cutoff=0.5)
     raise UnknownTypeError(
         f"Albumentation: type='{name}' is not a transform of albumentations {A.__version__}{hint}"
     )

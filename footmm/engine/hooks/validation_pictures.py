@@ -13,6 +13,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import IterBasedTrainLoop, Runner
 from mmengine.structures import BaseDataElement
 
+from footmm.compat.checkpoints import AtomicLocalBackend
 from footmm.errors import ConfigError
 from footmm.registry import HOOKS
 
@@ -136,6 +137,4 @@ def write_png(path: Path, image: np.ndarray) -> None:
         image: uint8, (H, W, 3), RGB.
     """
     data = cv2.imencode(".png", cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1]
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(data.tobytes())
-    temporary.replace(path)
+    AtomicLocalBackend().put(data.tobytes(), path)
