@@ -1,0 +1,54 @@
+"""Frames of reference: the one that footmm uses, and how to get there from the others.
+
+World (footmm)
+    Metres; origin at the centre spot; x along the length to the right, y along the width away from
+    the main camera, z up. Right-handed. kloppy's metric, centred frames are the same.
+Image
+    Pixels; u to the right, v down; pixel centres at integers, so an image of width W spans -0.5 to
+    W - 0.5.
+Camera
+    x to the right, y down, z forward.
+SoccerNet (calibration, game state)
+    Metres; origin at the centre spot; x as in footmm, y TOWARDS the main camera, z DOWN.
+SynLoc (Spiideo scenes)
+    Metres; origin at the centre spot; x ACROSS the width, away from the main camera, y ALONG the
+    length to the left, z up.
+
+All functions take arrays or tensors ``(..., 2)`` (ground points) or ``(..., 3)`` and return the
+same kind.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+Points = TypeVar("Points", np.ndarray, torch.Tensor)
+
+
+def soccernet_to_world(points: Points) -> Points:
+    """Convert points of SoccerNet's frame, half a turn about the x axis."""
+    turned = -points
+    turned[..., 0] = points[..., 0]
+    return turned
+
+
+def world_to_soccernet(points: Points) -> Points:
+    """Convert world points to SoccerNet's frame; half a turn is its own inverse."""
+    return soccernet_to_world(points)
+
+
+def synloc_to_world(points: Points) -> Points:
+    """Convert points of SynLoc's frame, a quarter turn about the z axis."""
+    turned = points[..., [1, 0, *range(2, points.shape[-1])]]
+    turned[..., 0] *= -1
+    return turned
+
+
+def world_to_synloc(points: Points) -> Points:
+    """Convert world points to SynLoc's frame."""
+    turned = points[..., [1, 0, *range(2, points.shape[-1])]]
+    turned[..., 1] *= -1
+    return turned
