@@ -54,6 +54,8 @@ EXTRAS["dev"] = [
     # no dependencies, and its import needs gdown.
     "torchreid==0.2.5",
     "gdown>=5",
+    # The peer of the tracking export: SoccerNet's own fork of TrackEval, which works with numpy 1.
+    "sn-trackeval==0.4.0",
 ]
 
 setup(
