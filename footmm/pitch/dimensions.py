@@ -117,6 +117,11 @@ class Segment:
     end: Point3
 
     @property
+    def ends(self) -> np.ndarray:
+        """Start and end, ``(2, 3)``."""
+        return np.array([self.start, self.end])
+
+    @property
     def length(self) -> float:
         """Metres from end to end."""
         return math.dist(self.start, self.end)
