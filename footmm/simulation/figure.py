@@ -79,11 +79,13 @@ class Figure:
         layers: What to paint, first to last.
         bounds: Left, bottom, right and top of everything, in metres.
         feet: Middle between the feet on the ground (right, up, near).
+        joints: Where the joints are in the person's own frame; sides start with ``l_`` and ``r_``.
     """
 
     layers: tuple[Part | Trunk | Decal, ...]
     bounds: tuple[float, float, float, float]
     feet: Point
+    joints: dict[str, Point]
 
 
 @dataclass(frozen=True)
@@ -484,7 +486,7 @@ def build_figure(
         layers += _arm_parts(identity, joints, prefix)
     layers += _head_parts(identity, body, camera)
     feet = camera((*_between(body["l_ankle"], body["r_ankle"], 0.5)[:2], 0.0))
-    return Figure(tuple(layers), _bounds(layers), feet)
+    return Figure(tuple(layers), _bounds(layers), feet, body)
 
 
 def _stand(body: dict[str, Point]) -> dict[str, Point]:
