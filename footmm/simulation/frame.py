@@ -307,6 +307,7 @@ def _person_labels(
                 identity=person.identity,
                 full_box=_box(silhouette, person.left, person.top),
                 visible_box=_box(visible, person.left, person.top),
+                visible_area=int(visible.sum()),
                 occluded_share=1 - float(visible.sum()) / float(silhouette[source].sum()),
                 jersey_visible=person.shows_number(visible),
                 pelvis=pelvises[i],

@@ -22,6 +22,7 @@ class PersonLabel:
         identity: Who it is.
         full_box: Around the whole silhouette, with the parts that are hidden or outside the image.
         visible_box: Around the pixels that are seen.
+        visible_area: Number of these pixels.
         occluded_share: Share of the silhouette inside the image that is hidden by others, 0..1.
         jersey_visible: Whether the number on the back or the chest can be read.
         pelvis: ``(3,)``, metres, world frame.
@@ -34,6 +35,7 @@ class PersonLabel:
     identity: Identity
     full_box: Box
     visible_box: Box
+    visible_area: int
     occluded_share: float
     jersey_visible: bool
     pelvis: np.ndarray

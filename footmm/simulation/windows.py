@@ -11,7 +11,7 @@ from footmm.errors import ConfigError
 from footmm.pitch.dimensions import PitchDimensions
 from footmm.simulation.match import MatchSettings, simulate_matches
 from footmm.simulation.moment import NUM_PLAYERS
-from footmm.simulation.tracks import MatchTracks
+from footmm.simulation.tracks import LABELS, MatchTracks
 
 
 @dataclass(frozen=True)
@@ -103,17 +103,7 @@ class TrajectoryWindow:
     attacks_right: np.ndarray
 
 
-_SLICED = (
-    "ball_mode",
-    "possessor",
-    "has_possessor",
-    "team_in_possession",
-    "formation",
-    "role",
-    "strategy",
-    "phase",
-    "attacks_right",
-)
+_SLICED = tuple(name for name in LABELS if name != "score")
 
 
 class TrajectoryWindows:

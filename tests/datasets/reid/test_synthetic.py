@@ -10,7 +10,7 @@ from footmm.datasets.reid import synthetic
 from footmm.datasets.reid.synthetic import SyntheticMarket1501Dataset, SyntheticReIDDataset
 from footmm.datasets.transforms import LoadImageFromFile, PackReIDInputs
 from footmm.errors import ConfigError
-from footmm.simulation import export
+from footmm.simulation.export import soccernet_reid
 
 SETTINGS = {
     "train_games": 1,
@@ -107,17 +107,17 @@ def test_other_ranks_wait_for_the_first(tmp_path, monkeypatch):
 
 
 def test_a_killed_run_leaves_nothing_to_read(tmp_path, monkeypatch):
-    draw, count = export.render_player_crop, iter(range(100))
+    draw, count = soccernet_reid.render_player_crop, iter(range(100))
 
     def fail_late(*args, **kwargs):
         if next(count) == 5:
             raise KeyboardInterrupt
         return draw(*args, **kwargs)
 
-    monkeypatch.setattr(export, "render_player_crop", fail_late)
+    monkeypatch.setattr(soccernet_reid, "render_player_crop", fail_late)
     with pytest.raises(KeyboardInterrupt):
         SyntheticReIDDataset(data_root=tmp_path, settings=SETTINGS)
-    monkeypatch.setattr(export, "render_player_crop", draw)
+    monkeypatch.setattr(soccernet_reid, "render_player_crop", draw)
     assert not any(path.name.startswith("reid-") for path in tmp_path.iterdir())
     assert len(SyntheticReIDDataset(data_root=tmp_path, settings=SETTINGS)) == 8
 

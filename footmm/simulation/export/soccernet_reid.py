@@ -1,22 +1,17 @@
-"""Writes synthetic persons in the file formats of public data sets."""
+"""Players in the layout of SoccerNet-ReID."""
 
 from __future__ import annotations
 
-import json
-import multiprocessing
-import os
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from functools import partial
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
-from footmm.errors import ConfigError, DataFormatError
+from footmm.errors import ConfigError
 from footmm.simulation.appearance import (
     Identity,
     Scene,
@@ -25,16 +20,18 @@ from footmm.simulation.appearance import (
     sample_scene,
     sample_view,
 )
+from footmm.simulation.export.folder import (
+    Export,
+    Item,
+    LabelsOf,
+    Unit,
+    encode_json,
+    write_folder_at_once,
+)
 from footmm.simulation.renderer import PlayerCropLabels, render_player_crop
 
-SETTINGS_FILE = "settings.json"
 SPLITS = ("train", "valid", "test", "challenge")
-MARKET1501_FOLDERS = {
-    "train": "bounding_box_train",
-    "query": "query",
-    "gallery": "bounding_box_test",
-}
-_WRITE_CHUNK = 64
+_CROPS_PER_UNIT = 64
 _HEADING_SPREAD = 0.5
 """How much a person turns between two frames of an action (standard deviation, radians)."""
 
@@ -120,12 +117,27 @@ class _Sighting:
 
 
 @dataclass(frozen=True)
-class _Crop:
-    """One picture to be drawn, and what its name says."""
+class PlayerCrop:
+    """One picture to be drawn, and what its name says.
+
+    Attributes:
+        identity: Who is seen.
+        view: How.
+        seed: Seed of what else is random in the picture.
+        split: One of :data:`SPLITS`.
+        role: ``train``, ``query`` or ``gallery``.
+        bbox_idx: Number of the picture in its role.
+        action_idx: Number of the action in its split.
+        person_uid: Number of the person, in this action only.
+        frame_idx: 0 in the main camera, otherwise the number of the replay.
+        folder: Championship, season, match and action.
+        anonymous: Whether the file name keeps the identity to itself.
+    """
 
     identity: Identity
     view: View
     seed: int
+    split: str
     role: str
     bbox_idx: int
     action_idx: int
@@ -145,8 +157,89 @@ class _Crop:
         return f"{self.action_idx:03d}r{self.frame_idx:03d}"
 
 
-PathOf = Callable[[_Crop, PlayerCropLabels], str]
+PathOf = Callable[[PlayerCrop, PlayerCropLabels], str]
 """Where a layout puts a crop: path relative to the folder that is written."""
+
+
+@dataclass(frozen=True)
+class CropUnit:
+    """Some crops that one process draws.
+
+    Attributes:
+        name: See :class:`footmm.simulation.export.folder.Unit`.
+        crops: What to draw.
+        path_of: Where it goes; a function that can be pickled.
+    """
+
+    name: str
+    crops: Sequence[PlayerCrop]
+    path_of: PathOf
+
+    def __len__(self) -> int:
+        return len(self.crops)
+
+    def items(self, start: int) -> Iterator[Item]:
+        """Draw the crops from number ``start`` on."""
+        for crop in self.crops[start:]:
+            image, labels = render_player_crop(
+                crop.identity, crop.view, np.random.default_rng(crop.seed)
+            )
+            _, encoded = cv2.imencode(".png", image)
+            yield Item({self.path_of(crop, labels): encoded.tobytes()}, asdict(labels))
+
+
+def crop_units(
+    split: str, settings: SoccerNetReIDExportSettings, path_of: PathOf
+) -> list[CropUnit]:
+    """Return the units of one split.
+
+    Args:
+        split: One of :data:`SPLITS`.
+        settings: What to draw.
+        path_of: See :class:`CropUnit`.
+    """
+    crops = list(_plan_split(split, settings))
+    starts = range(0, len(crops), _CROPS_PER_UNIT)
+    return [
+        CropUnit(f"{split}/{number:06d}", crops[start : start + _CROPS_PER_UNIT], path_of)
+        for number, start in enumerate(starts)
+    ]
+
+
+class SoccerNetReIDExport(Export):
+    """Synthetic persons as a SoccerNet-ReID folder.
+
+    Args:
+        settings: What to draw.
+    """
+
+    folders = ()
+
+    def __init__(self, settings: SoccerNetReIDExportSettings) -> None:
+        self._settings = settings
+
+    def settings(self) -> dict[str, Any]:
+        """Return what decides the bytes."""
+        return {"format": "soccernet-reid", **asdict(self._settings)}
+
+    def units(self) -> list[Unit]:
+        """Return the units of all splits."""
+        return [unit for units in self._plan.values() for unit in units]
+
+    def index_files(self, labels_of: LabelsOf) -> Iterator[tuple[str, bytes]]:
+        """Make ``<split>_bbox_info.json`` of every split."""
+        for split in SPLITS:
+            roles = ("train",) if split == "train" else ("query", "gallery")
+            info: dict[str, dict[str, dict]] = {role: {} for role in roles}
+            for unit in self._plan[split]:
+                for crop, labels in zip(unit.crops, labels_of(unit), strict=True):
+                    labels = PlayerCropLabels(**labels)
+                    info[crop.role][str(crop.bbox_idx)] = _bbox_info(crop, labels)
+            yield f"{split}/{split}_bbox_info.json", encode_json(info, indent=1)
+
+    @cached_property
+    def _plan(self) -> dict[str, list[CropUnit]]:
+        return {split: crop_units(split, self._settings, _soccernet_path) for split in SPLITS}
 
 
 def export_soccernet_reid(
@@ -155,7 +248,8 @@ def export_soccernet_reid(
     """Write synthetic persons as a SoccerNet-ReID folder.
 
     The folder appears under its name only when it is complete. A complete folder of the same
-    settings is left as it is. The bytes depend on the settings alone.
+    settings is left as it is, an incomplete one is completed. The bytes depend on the settings
+    alone.
 
     Args:
         root: The folder to be made; its parent is made where needed.
@@ -167,162 +261,24 @@ def export_soccernet_reid(
         The folder.
 
     Raises:
-        DataFormatError: The folder exists and holds something else.
+        DataFormatError: The folder exists and holds something else, or its disk is too small.
     """
-
-    def write(folder: Path) -> None:
-        for split in SPLITS:
-            _write_split(folder, split, settings, num_workers)
-
-    return _export(Path(root), {"format": "soccernet-reid", **asdict(settings)}, write)
+    return write_folder_at_once(root, SoccerNetReIDExport(settings), num_workers)
 
 
-def export_market1501(
-    root: Path | str, settings: SoccerNetReIDExportSettings, num_workers: int = 1
-) -> Path:
-    """Write the persons of the train and test splits as a Market-1501 folder.
-
-    The pictures are those of :func:`export_soccernet_reid`. The camera of an image is its frame:
-    the main camera is camera 1, the replays are the others. A person of a match is another
-    identity in every action, and a test identity meets the whole gallery.
-
-    Args:
-        root: As in :func:`export_soccernet_reid`; so the others.
-        settings: What to write; the valid and challenge splits have no place in this layout.
-        num_workers: Number of processes that draw.
-
-    Returns:
-        The folder.
-
-    Raises:
-        DataFormatError: The folder exists and holds something else.
-    """
-
-    def write(folder: Path) -> None:
-        for name in MARKET1501_FOLDERS.values():
-            (folder / name).mkdir()
-        for split in ("train", "test"):
-            for _ in _render(folder, _plan_split(split, settings), _market1501_path, num_workers):
-                pass
-
-    return _export(Path(root), {"format": "market1501", **asdict(settings)}, write)
-
-
-def _export(root: Path, manifest: dict, write: Callable[[Path], None]) -> Path:
-    """Let ``write`` fill a temporary folder, then give it its name."""
-    if _is_exported(root, manifest):
-        return root
-    root.parent.mkdir(parents=True, exist_ok=True)
-    partial_root = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
-    try:
-        write(partial_root)
-        _write_json(partial_root / SETTINGS_FILE, manifest)
-        partial_root.chmod(0o755)
-        _move_into_place(partial_root, root, manifest)
-    finally:
-        shutil.rmtree(partial_root, ignore_errors=True)
-    return root
-
-
-def _is_exported(root: Path, manifest: dict) -> bool:
-    """Whether ``root`` holds the export of a manifest; an absent or empty folder does not."""
-    if not root.exists() or (root.is_dir() and not any(root.iterdir())):
-        return False
-    file = root / SETTINGS_FILE
-    if not file.is_file():
-        raise DataFormatError(
-            f"{root} exists and was not written by this export (no {SETTINGS_FILE} in it); give "
-            "another folder, or remove this one"
-        )
-    try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
-        raise DataFormatError(f"{file} is not valid JSON ({error}); remove the folder") from error
-    if found != json.loads(json.dumps(manifest)):
-        raise DataFormatError(
-            f"{root} holds synthetic players of other settings (see {file}); give another folder, "
-            "or remove this one"
-        )
-    return True
-
-
-def _move_into_place(partial_root: Path, root: Path, manifest: dict) -> None:
-    try:
-        os.replace(partial_root, root)
-    except OSError:
-        # Another process may have finished the same folder in the meantime; its bytes are ours.
-        if not _is_exported(root, manifest):
-            raise
-
-
-def _write_json(path: Path, content: dict) -> None:
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _write_split(
-    root: Path, split: str, settings: SoccerNetReIDExportSettings, num_workers: int
-) -> None:
-    crops = list(_plan_split(split, settings))
-    roles = ("train",) if split == "train" else ("query", "gallery")
-    base = root / split
-    base.mkdir()
-    for folder in sorted({base / _soccernet_folder(crop) for crop in crops}):
-        folder.mkdir(parents=True)
-    info: dict[str, dict[str, dict]] = {role: {} for role in roles}
-    drawn = _render(base, crops, _soccernet_path, num_workers)
-    for crop, labels in zip(crops, drawn, strict=True):
-        info[crop.role][str(crop.bbox_idx)] = _bbox_info(crop, labels)
-    _write_json(base / f"{split}_bbox_info.json", info)
-
-
-def _render(
-    base: Path, crops: Iterable[_Crop], path_of: PathOf, num_workers: int
-) -> Iterator[PlayerCropLabels]:
-    write = partial(_write_crop, base, path_of)
-    if num_workers <= 1:
-        yield from map(write, crops)
-        return
-    # A forked process could inherit OpenCV's thread pool in mid-use and wait for it for ever.
-    # OpenCV's own threads would only compete with the processes.
-    with ProcessPoolExecutor(
-        num_workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=cv2.setNumThreads,
-        initargs=(1,),
-    ) as pool:
-        yield from pool.map(write, crops, chunksize=_WRITE_CHUNK)
-
-
-def _write_crop(base: Path, path_of: PathOf, crop: _Crop) -> PlayerCropLabels:
-    image, labels = render_player_crop(crop.identity, crop.view, np.random.default_rng(crop.seed))
-    _, encoded = cv2.imencode(".png", image)
-    (base / path_of(crop, labels)).write_bytes(encoded.tobytes())
-    return labels
-
-
-def _market1501_path(crop: _Crop, labels: PlayerCropLabels) -> str:
-    # Person 0 is Market-1501's word for distractors, and its cameras count from 1.
-    person, camera = crop.person_uid + 1, crop.frame_idx + 1
-    folder = MARKET1501_FOLDERS[crop.role]
-    return f"{folder}/{person:04d}_c{camera}s1_{crop.bbox_idx:06d}_00.png"
-
-
-def _soccernet_folder(crop: _Crop) -> str:
-    return crop.folder if crop.role == "train" else f"{crop.role}/{crop.folder}"
-
-
-def _soccernet_path(crop: _Crop, labels: PlayerCropLabels) -> str:
-    folder = _soccernet_folder(crop)
+def _soccernet_path(crop: PlayerCrop, labels: PlayerCropLabels) -> str:
+    folder = crop.folder if crop.role == "train" else f"{crop.role}/{crop.folder}"
     size = f"{labels.height_px}x{labels.width_px}"
+    split = crop.split
     if crop.anonymous:
-        return f"{folder}/{crop.bbox_idx}-{crop.action_idx}-{size}.png"
+        return f"{split}/{folder}/{crop.bbox_idx}-{crop.action_idx}-{size}.png"
     return (
-        f"{folder}/{crop.bbox_idx}-{crop.action_idx}-{crop.person_uid}-{crop.frame_idx}-"
+        f"{split}/{folder}/{crop.bbox_idx}-{crop.action_idx}-{crop.person_uid}-{crop.frame_idx}-"
         f"{crop.identity.role.value}-{crop.shirt_id}-{crop.uai}-{size}.png"
     )
 
 
-def _bbox_info(crop: _Crop, labels: PlayerCropLabels) -> dict:
+def _bbox_info(crop: PlayerCrop, labels: PlayerCropLabels) -> dict:
     public = {
         "bbox_idx": crop.bbox_idx,
         "action_idx": crop.action_idx,
@@ -344,7 +300,7 @@ def _bbox_info(crop: _Crop, labels: PlayerCropLabels) -> dict:
     }
 
 
-def _plan_split(split: str, settings: SoccerNetReIDExportSettings) -> Iterator[_Crop]:
+def _plan_split(split: str, settings: SoccerNetReIDExportSettings) -> Iterator[PlayerCrop]:
     """Decide every crop of a split without drawing any: the ids follow from the order alone."""
     seed = np.random.SeedSequence([settings.seed, SPLITS.index(split)])
     counters = {"train": 0, "query": 0, "gallery": 0}
@@ -355,10 +311,11 @@ def _plan_split(split: str, settings: SoccerNetReIDExportSettings) -> Iterator[_
             action_idx = game * settings.actions_per_game + action
             for sighting in _plan_action(rng, identities, settings):
                 role = _role(split, sighting.frame)
-                yield _Crop(
+                yield PlayerCrop(
                     identity=identities[sighting.person],
                     view=sighting.view,
                     seed=int(rng.integers(2**63)),
+                    split=split,
                     role=role,
                     bbox_idx=counters[role],
                     action_idx=action_idx,

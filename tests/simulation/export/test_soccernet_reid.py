@@ -9,13 +9,16 @@ import numpy as np
 import pytest
 
 from footmm.errors import ConfigError, DataFormatError
-from footmm.simulation import export
 from footmm.simulation.appearance import Role
 from footmm.simulation.export import (
-    SPLITS,
+    Observer,
+    SoccerNetReIDExport,
     SoccerNetReIDExportSettings,
     export_soccernet_reid,
+    soccernet_reid,
+    write_folder,
 )
+from footmm.simulation.export.soccernet_reid import SPLITS
 
 TINY = SoccerNetReIDExportSettings(
     seed=3,
@@ -56,8 +59,17 @@ def _image_root(root, split, role):
     return root / split if role == "train" else root / split / role
 
 
+class Impatient(Observer):
+    def advances(self, num_items):
+        raise KeyboardInterrupt
+
+
 def test_bytes_depend_neither_on_the_number_of_workers_nor_on_the_folder(root, tmp_path):
-    again = export_soccernet_reid(tmp_path / "deep" / "again", TINY, num_workers=2)
+    again = tmp_path / "deep" / "again"
+    with pytest.raises(KeyboardInterrupt):
+        write_folder(again, SoccerNetReIDExport(TINY), num_workers=2, observer=Impatient())
+    assert 0 < len(list((again / "unfinished").rglob("*.png"))) < len(list(root.rglob("*.png")))
+    write_folder(again, SoccerNetReIDExport(TINY))
 
     assert _bytes(again) == _bytes(root)
     assert sorted(p.name for p in again.parent.iterdir()) == ["again"]
@@ -139,15 +151,15 @@ def test_an_id_holds_inside_one_action_only(root):
 
 def test_matches_differ_between_splits(monkeypatch):
     drawn = []
-    sample = export.sample_match_identities
+    sample = soccernet_reid.sample_match_identities
 
     def record(rng):
         drawn.append(tuple(sample(rng)))
         return list(drawn[-1])
 
-    monkeypatch.setattr(export, "sample_match_identities", record)
+    monkeypatch.setattr(soccernet_reid, "sample_match_identities", record)
     for split in SPLITS:
-        list(export._plan_split(split, TINY))
+        list(soccernet_reid._plan_split(split, TINY))
 
     people = [identity for match in drawn for identity in match]
     assert len(drawn) == 5
@@ -157,17 +169,19 @@ def test_matches_differ_between_splits(monkeypatch):
 def test_more_games_in_one_split_leave_the_others_as_they_are():
     grown = replace(TINY, train_games=3)
 
-    assert list(export._plan_split("test", grown)) == list(export._plan_split("test", TINY))
+    assert list(soccernet_reid._plan_split("test", grown)) == list(
+        soccernet_reid._plan_split("test", TINY)
+    )
 
 
 def test_a_complete_folder_is_left_as_it_is(root, monkeypatch):
-    monkeypatch.setattr(export, "_write_split", lambda *_: pytest.fail("written again"))
+    monkeypatch.setattr(soccernet_reid, "render_player_crop", lambda *_: pytest.fail("drawn again"))
 
     assert export_soccernet_reid(root, TINY) == root
 
 
 def test_a_folder_of_other_settings_is_refused(root):
-    with pytest.raises(DataFormatError, match=r"players holds synthetic players of other settings"):
+    with pytest.raises(DataFormatError, match=r"players holds synthetic data of other settings"):
         export_soccernet_reid(root, replace(TINY, seed=9))
 
 
@@ -183,7 +197,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(export, "render_player_crop", fail)
+    monkeypatch.setattr(soccernet_reid, "render_player_crop", fail)
     with pytest.raises(OSError, match="disk full"):
         export_soccernet_reid(tmp_path / "players", TINY)
     assert list(tmp_path.iterdir()) == []
@@ -207,7 +221,7 @@ def test_impossible_settings_are_named(change, message):
 
 def test_crops_of_a_person_are_seen_from_different_sides():
     azimuths = {}
-    for crop in export._plan_split("test", replace(TINY, test_games=8)):
+    for crop in soccernet_reid._plan_split("test", replace(TINY, test_games=8)):
         azimuths.setdefault(crop.person_uid, []).append(crop.view.azimuth)
     turns = [np.angle(np.exp(1j * (a[1] - a[0]))) for a in azimuths.values()]
 
