@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from footmm.simulation.tracks import BALL_RADIUS
 from footmm.simulation.viewpoint import Viewpoint
-
-BALL_RADIUS_M = 0.11
-"""Law 2: a circumference of 68 to 70 cm."""
 
 _SAMPLES = 4
 _PATCH_COSINE = math.cos(math.radians(17))
@@ -58,7 +56,7 @@ def _rotation(position: np.ndarray, velocity: np.ndarray) -> np.ndarray:
         return np.eye(3)
     forward = velocity[:2] / speed
     axis = np.array([-forward[1], forward[0], 0.0])
-    angle = float(position[:2] @ forward) / BALL_RADIUS_M
+    angle = float(position[:2] @ forward) / BALL_RADIUS
     return cv2.Rodrigues(axis * math.remainder(angle, 2 * math.pi))[0]
 
 
@@ -103,7 +101,7 @@ def paint_ball(
         The patch; None if the ball is behind the camera or closer than it can be painted.
     """
     way = 0.5 * shutter_s * velocity
-    side = BALL_RADIUS_M * view.rotation[0]
+    side = BALL_RADIUS * view.rotation[0]
     points = np.stack([position, position - way, position + way, position - side, position + side])
     if not view.may_see(points).all():
         return None

@@ -12,7 +12,7 @@ import numpy as np
 from footmm.errors import ConfigError
 from footmm.pitch.camera import Camera
 from footmm.simulation.appearance import Identity
-from footmm.simulation.ball import BALL_RADIUS_M, BallImage, paint_ball
+from footmm.simulation.ball import BallImage, paint_ball
 from footmm.simulation.figure_painter import Light
 from footmm.simulation.gait import phases_at
 from footmm.simulation.goals import build_goals
@@ -23,6 +23,7 @@ from footmm.simulation.people import Person, place_persons
 from footmm.simulation.shadows import Limb, ShadowCaster, figure_limbs, paint_shadows
 from footmm.simulation.stadium import Stadium
 from footmm.simulation.stands import Surround
+from footmm.simulation.tracks import BALL_RADIUS
 from footmm.simulation.viewpoint import Viewpoint, camera_key
 
 _BALL_OWNER = 255
@@ -137,7 +138,7 @@ class FrameRenderer:
             limbs = figure_limbs(person.figure, person.ground, heading)
             shadows.append(self._shadows.cast(limbs, person.ground, has_contact=True))
         ball = np.asarray(moment.ball_position, float)
-        limb = Limb(np.stack([ball, ball]), BALL_RADIUS_M)
+        limb = Limb(np.stack([ball, ball]), BALL_RADIUS)
         shadows.append(self._shadows.cast([limb], ball[:2], has_contact=False))
         paint_shadows(image, view, shadows)
 
