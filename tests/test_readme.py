@@ -1,4 +1,4 @@
-"""The README's example of a head of one's own is complete: it trains as printed."""
+"""What README and docs print works as printed."""
 
 from __future__ import annotations
 
@@ -6,21 +6,26 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
+import numpy as np
+import pytest
+
 from footmm.apis.config import load_config
+from footmm.simulation import formations
 from footmm.testing import shrink_config
 
 ROOT = Path(__file__).parents[1]
 
 
-def code_blocks(language: str) -> list[str]:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    return re.findall(rf"```{language}\n(.*?)```", readme, flags=re.DOTALL)
+def code_blocks(page: str, language: str) -> list[str]:
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 def test_head_of_ones_own_trains(tmp_path, monkeypatch):
-    head, config = code_blocks("python")
+    head, config = code_blocks("README.md", "python")
     (tmp_path / "my_head.py").write_text(head)
     (tmp_path / "configs").symlink_to(ROOT / "configs")
     (tmp_path / "my_osnet.py").write_text(config)
@@ -38,10 +43,30 @@ def test_head_of_ones_own_trains(tmp_path, monkeypatch):
     assert (tmp_path / "work/epoch_1.pth").is_file()
 
 
-def test_files_that_the_readme_names_exist():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    named = re.findall(r"\]\(([^)#:]+)\)", readme)
-    named += re.findall(r"\b((?:tools|configs|requirements|docs)/[\w/.-]+\.\w+)", readme)
-    missing = [path for path in named if not (ROOT / path).exists()]
-    assert named
-    assert not missing
+@pytest.mark.parametrize("page", ["README.md", "docs/simulation.md"])
+def test_files_that_a_page_names_exist(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    linked = re.findall(r"\]\(([^)#:]+)\)", text)
+    named = re.findall(r"\b((?:tools|configs|requirements|docs|benchmarks)/[\w/.-]+\.\w+)", text)
+    paths = [(ROOT / page).parent / path for path in linked] + [ROOT / path for path in named]
+    assert paths
+    assert not [path for path in paths if not path.exists()]
+
+
+def test_simulation_page_runs():
+    match, formation, drone = code_blocks("docs/simulation.md", "python")
+    names: dict = {}
+    exec(match, names)
+    assert names["tracks"].positions.shape == (1500, 25, 2)
+    assert names["windows"][7].positions.shape == (50, 23, 2)
+
+    added = eval(textwrap.dedent(formation).rstrip().rstrip(","), vars(formations))
+    assert len(added.slots) == 11
+    assert all(slot.role >= 0 for slot in added.slots)
+
+    names = {"__name__": "drone"}
+    exec(drone, names)
+    labels = names["labels"]
+    assert names["image"].shape == (540, 960, 3)
+    # The drone looks at the ground below the ball.
+    np.testing.assert_allclose(labels.ball.center_px, (479.5, 269.5), atol=40)

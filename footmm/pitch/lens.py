@@ -20,6 +20,12 @@ LensType = TypeVar("LensType", bound="Lens")
 _AXIS_EPS = 1e-12
 _NEWTON_STEPS = 30
 
+#: Where between the axis and a point a lens is asked whether it still goes outwards.
+_RADII_CHECKED = 16
+
+#: Newton's last step, which carries the gradient, squares an error of this size away.
+_NEWTON_TOLERANCE = 1e-8
+
 
 def as_tensor(values: Any) -> Tensor:
     """Return tensors as they are, and all else as a float64 tensor."""
@@ -114,6 +120,17 @@ class BrownConradyLens(Lens):
         v = y * factor + 2 * p2 * x * y + p1 * (r2 + 2 * y * y) + r2 * (s3 + r2 * s4)
         return torch.stack([u, v], dim=-1)
 
+    def is_valid(self, points: Tensor) -> Tensor:
+        """See :meth:`Lens.is_valid`: the radius on the image grows all the way to the point.
+
+        Only the radial part is looked at; tangential and thin-prism distortion are small.
+        """
+        shares = torch.linspace(0, 1, _RADII_CHECKED + 1)[1:].to(points)
+        squared = points.square().sum(-1, keepdim=True) * shares.square()
+        factor, slope = self._radial_factor(squared.flatten(-2))
+        growth = (factor + 2 * squared.flatten(-2) * slope).unflatten(-1, squared.shape[-2:])
+        return (growth > 0).all(-1)
+
     def _newton_step(self, points: Tensor, residual: Tensor) -> Tensor:
         """Return the inverse Jacobian of :meth:`distort` at ``points``, applied to ``residual``."""
         x, y = points.unbind(-1)
@@ -142,7 +159,7 @@ class BrownConradyLens(Lens):
             for _ in range(_NEWTON_STEPS):
                 step = self._newton_step(solution, self.distort(solution) - target)
                 solution = solution - step
-                if not bool((step.abs() > 1e-15).any()):
+                if not bool((step.abs() > _NEWTON_TOLERANCE).any()):
                     break
             solution = solution.detach()
         return solution - self._newton_step(solution, self.distort(solution) - points)
