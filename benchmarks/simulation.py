@@ -35,9 +35,9 @@ from footmm.simulation.export import (
 )
 from footmm.simulation.export.scenes import Venue
 from footmm.simulation.flights import sample_flights
-from footmm.simulation.frame import FrameRenderer
 from footmm.simulation.match import MatchSettings, simulate_match
-from footmm.simulation.renderer import render_player_crop
+from footmm.simulation.player_crop import render_player_crop
+from footmm.simulation.renderer import FrameRenderer
 from footmm.simulation.stadium import sample_stadium
 from footmm.simulation.windows import TrajectoryWindows, TrajectoryWindowSettings
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from footmm.simulation.appearance import View, sample_match_identities, sample_view
-from footmm.simulation.renderer import render_player_crop
+from footmm.simulation.player_crop import render_player_crop
 
 CANVASES = ((256, 128), (128, 64), (384, 192))
 OCCLUSIONS = (0.0, 0.2, 1.0)

@@ -13,7 +13,7 @@ from footmm.simulation.export.soccernet_reid import (
     SoccerNetReIDExportSettings,
     crop_units,
 )
-from footmm.simulation.renderer import PlayerCropLabels
+from footmm.simulation.player_crop import PlayerCropLabels
 
 MARKET1501_FOLDERS = {
     "train": "bounding_box_train",

@@ -22,10 +22,10 @@ from footmm.simulation.broadcast import (
     sample_camera_operator,
 )
 from footmm.simulation.export.folder import Export, Item, LabelsOf, Unit
-from footmm.simulation.frame import FrameRenderer
 from footmm.simulation.gait import gait_phases
 from footmm.simulation.labels import FrameLabels
 from footmm.simulation.match import MatchSettings, simulate_match
+from footmm.simulation.renderer import FrameRenderer
 from footmm.simulation.stadium import Stadium, sample_stadium
 from footmm.simulation.tracks import MatchTracks
 

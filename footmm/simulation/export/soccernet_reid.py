@@ -28,7 +28,7 @@ from footmm.simulation.export.folder import (
     encode_json,
     write_folder_at_once,
 )
-from footmm.simulation.renderer import PlayerCropLabels, render_player_crop
+from footmm.simulation.player_crop import PlayerCropLabels, render_player_crop
 
 SPLITS = ("train", "valid", "test", "challenge")
 _CROPS_PER_UNIT = 64
