@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -60,9 +59,10 @@ def test_simulation_page_runs():
     assert names["tracks"].positions.shape == (1500, 25, 2)
     assert names["windows"][7].positions.shape == (50, 23, 2)
 
-    added = eval(textwrap.dedent(formation).rstrip().rstrip(","), vars(formations))
-    assert len(added.slots) == 11
-    assert all(slot.role >= 0 for slot in added.slots)
+    names = dict(vars(formations))
+    exec(formation, names)
+    assert len(names["FORMATIONS"]) == len(formations.FORMATIONS) + 1
+    assert len({slot.name for slot in names["FORMATIONS"][-1].slots}) == 11
 
     names = {"__name__": "drone"}
     exec(drone, names)
