@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,8 @@ def stop(root, number, workers):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        # A test run in the background of a shell ignores Ctrl-C and would hand that down.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     while len(list((root / "unfinished").rglob("*.jpg"))) < 3:
         assert process.poll() is None, process.stderr.read()
