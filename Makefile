@@ -12,7 +12,7 @@ train: install
 
 test:
 	@requirements/install.sh dev
-	.venv/bin/python -m pytest
+	OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 2 --dist loadfile
 
 lint:
 	@requirements/install.sh dev
