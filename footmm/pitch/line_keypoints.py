@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import IntEnum
 from functools import lru_cache
 
-import cv2
 import numpy as np
 
 from footmm.errors import DataFormatError, did_you_mean
@@ -21,6 +20,7 @@ from footmm.pitch.conics import (
     turn,
 )
 from footmm.pitch.dimensions import LINE_CLASSES, PitchDimensions, Segment
+from footmm.pitch.homography import apply_homography, fit_homography_robust
 from footmm.pitch.keypoints import (
     CONSTRUCTIONS,
     ON_LINE,
@@ -37,8 +37,6 @@ from footmm.pitch.keypoints import (
 #: many, or this share of them if that is more.
 _NUM_LOCAL_POINTS = 3
 _LOCAL_SHARE = 0.25
-
-_MIN_HOMOGRAPHY_POINTS = 4
 
 
 class KeypointSource(IntEnum):
@@ -327,23 +325,17 @@ def _place_by_homography(
         their uncertainties ``(K,)``; None where no camera above the ground gives a homography.
     """
     known = np.isfinite(uncertainty) & _is_on_ground(world)
-    if known.sum() < _MIN_HOMOGRAPHY_POINTS:
+    fit = fit_homography_robust(world[known, :2], xy[known], threshold=max_residual)
+    if not fit.valid:
         return None
-    homography, mask = cv2.findHomography(
-        world[known, :2], xy[known], cv2.RANSAC, ransacReprojThreshold=max_residual
-    )
-    if homography is None or mask.sum() < _MIN_HOMOGRAPHY_POINTS:
-        return None
-    used = np.flatnonzero(known)[mask.ravel() > 0]
-    ground = np.concatenate([world[:, :2], np.ones((len(world), 1))], axis=1)
-    homography = homography * np.sign((ground[used] @ homography[2]).sum())
-    projected = ground @ homography.T
+    homography, used = fit.homography.numpy(), np.flatnonzero(known)[fit.inliers.numpy()]
     # Seen from above, the world's right-handed ground axes become left-handed image axes.
-    if (projected[used, 2] <= 0).any() or np.linalg.det(homography) >= 0:
+    if np.linalg.det(homography) >= 0:
         return None
-    projected[projected[:, 2] <= 0] = np.nan
+    placed = apply_homography(homography, world[:, :2]).numpy()
+    ground = np.concatenate([world[:, :2], np.ones((len(world), 1))], axis=1)
     errors = _homography_errors(ground, homography, used, uncertainty[used])
-    return homography, projected[:, :2] / projected[:, 2:], errors
+    return homography, placed, errors
 
 
 def _homography_errors(
