@@ -20,7 +20,7 @@ from kloppy.domain import BallState, Ground, TrackingDataset
 from scipy.signal import savgol_filter
 
 from footmm.apis.cli import report_errors
-from footmm.errors import DatasetNotFoundError
+from footmm.errors import DataFormatError, DatasetNotFoundError
 from footmm.simulation.match import MatchSettings, simulate_matches
 from footmm.simulation.moment import NUM_PLAYERS
 from footmm.simulation.tracks import BallMode, MatchTracks
@@ -79,17 +79,22 @@ def load_skillcorner(archive: Path) -> Tracking:
 
     Raises:
         DatasetNotFoundError: There is no such archive.
+        DataFormatError: It is no zip archive, or the match is not in it.
     """
     if not archive.is_file():
         raise DatasetNotFoundError(f"{archive}: no such file; give the path of skillcorner_v2.zip")
+    if not zipfile.is_zipfile(archive):
+        raise DataFormatError(f"{archive} is no zip archive; give skillcorner_v2.zip")
     with tempfile.TemporaryDirectory() as folder, zipfile.ZipFile(archive) as packed:
         found = {}
         for key, ending in (
             ("meta_data", "match_data_2417.json"),
             ("raw_data", "structured_data_2417_first_half_part1.json"),
         ):
-            member = next(name for name in packed.namelist() if name.endswith(ending))
-            found[key] = packed.extract(member, folder)
+            members = [name for name in packed.namelist() if name.endswith(ending)]
+            if not members:
+                raise DataFormatError(f"{archive}: no {ending} in it; give skillcorner_v2.zip")
+            found[key] = packed.extract(members[0], folder)
         return from_kloppy(skillcorner.load(**found, coordinates="skillcorner"))
 
 

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from footmm.errors import DataFormatError, DatasetNotFoundError
 from footmm.simulation.match import MatchSettings, simulate_matches
 
 PATH = Path(__file__).resolve().parents[3] / "tools" / "analysis" / "compare_tracking.py"
@@ -94,3 +96,16 @@ def test_synthetic_matches_are_like_the_real_one(tool, realdata, capsys):
     for name, (real_median, median, real_high, high) in table.items():
         assert median == pytest.approx(real_median, rel=0.25), name
         assert high == pytest.approx(real_high, rel=0.3), name
+
+
+def test_archives_without_the_match_are_refused(tool, tmp_path):
+    with pytest.raises(DatasetNotFoundError, match="no such file"):
+        tool.load_skillcorner(tmp_path / "missing.zip")
+    broken = tmp_path / "broken.zip"
+    broken.write_text("no zip")
+    with pytest.raises(DataFormatError, match="no zip archive"):
+        tool.load_skillcorner(broken)
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w"):
+        pass
+    with pytest.raises(DataFormatError, match=r"no match_data_2417\.json in it"):
+        tool.load_skillcorner(tmp_path / "empty.zip")
