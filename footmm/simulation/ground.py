@@ -17,6 +17,7 @@ _FINE_SIZE = 1024
 _MEAN_LEVEL = 128.0
 _SPOT_RADIUS_M = 0.11
 _BLOCK_SLACK = 0.1
+_GROUP = 4
 """Pixels reach half a pixel beyond the corners of their block, and lenses bend its edges."""
 
 _PAINT_COLOR = np.array([232.0, 240.0, 236.0])
@@ -176,8 +177,10 @@ class Markings:
             reach beyond the image.
         """
         size = 8 if view.width * view.height < 1_000_000 else 16
-        blocks, ground = _ground_blocks(view, size)
-        ground = ground.astype(np.float32)
+        corners = _block_corners(_block_grid(view, size))
+        blocks = np.argwhere(np.isfinite(corners[..., 0]).all(axis=0) & self._may_touch(corners))
+        ground = corners[:, blocks[:, 0], blocks[:, 1]].astype(np.float32)
+        blocks *= size
         lines, arcs = self._near_segments(ground), self._near_arcs(ground)
         index = np.concatenate([lines[0], arcs[0]])
         if len(index) == 0:
@@ -218,6 +221,36 @@ class Markings:
         light = np.clip(grass[:, 1:2] / turf.color[1], 0.3, 1.1)
         mixed = grass + weight * (light * _PAINT_COLOR - grass)
         image[rows, columns] = np.clip(np.rint(mixed), 0, 255).astype(np.uint8)
+
+    def _may_touch(self, corners: np.ndarray) -> np.ndarray:
+        """Tell which blocks may have paint, by looking at groups of them.
+
+        Args:
+            corners: ``(4, rows, columns, 2)``, metres, nan above the horizon.
+
+        Returns:
+            Booleans ``(rows, columns)``.
+        """
+        rows, columns = corners.shape[1:3]
+        first = np.ix_(np.arange(0, rows, _GROUP), np.arange(0, columns, _GROUP))
+        last_rows = np.minimum(np.arange(0, rows, _GROUP) + _GROUP, rows) - 1
+        last_columns = np.minimum(np.arange(0, columns, _GROUP) + _GROUP, columns) - 1
+        groups = np.stack(
+            [
+                corners[0][first],
+                corners[1][np.ix_(first[0][:, 0], last_columns)],
+                corners[2][np.ix_(last_rows, first[1][0])],
+                corners[3][np.ix_(last_rows, last_columns)],
+            ]
+        )
+        valid = np.isfinite(groups[..., 0])
+        # Where the horizon runs through a group, its blocks are looked at one by one.
+        touches = valid.any(axis=0) & ~valid.all(axis=0)
+        inside = np.argwhere(valid.all(axis=0))
+        ground = groups[:, inside[:, 0], inside[:, 1]].astype(np.float32)
+        for near, _ in (self._near_segments(ground), self._near_arcs(ground)):
+            touches[tuple(inside[near].T)] = True
+        return touches.repeat(_GROUP, axis=0).repeat(_GROUP, axis=1)[:rows, :columns]
 
     def _near_segments(self, ground: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return pairs (block, line) that may touch: not all corners are on one side."""
@@ -277,16 +310,16 @@ def _covered(distance: np.ndarray, half_width: np.ndarray | float) -> np.ndarray
     return (np.maximum(high - low, 0) / (2 * half_pixel)).astype(np.float32)
 
 
-def _ground_blocks(view: Viewpoint, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return blocks below the horizon: (row, column), and corners on the ground ``(4, B, 2)``."""
+def _block_grid(view: Viewpoint, size: int) -> np.ndarray:
+    """Return the corners of all blocks on the ground ``(rows + 1, columns + 1, 2)``, metres."""
     rows, columns = math.ceil(view.height / size), math.ceil(view.width / size)
     grid = np.stack(np.meshgrid(np.arange(columns + 1), np.arange(rows + 1)), axis=-1)
-    ground = view.coordinates(GROUND, size * grid.astype(float))
-    corners = np.stack(
-        [ground[:-1, :-1], ground[:-1, 1:], ground[1:, :-1], ground[1:, 1:]]
-    ).reshape(4, -1, 2)
-    valid = np.isfinite(corners[..., 0]).all(axis=0)
-    return size * grid[:-1, :-1].reshape(-1, 2)[valid, ::-1], corners[:, valid]
+    return view.coordinates(GROUND, size * grid.astype(float))
+
+
+def _block_corners(grid: np.ndarray) -> np.ndarray:
+    """Return the four corners of each block: ``(4, rows, columns, 2)``."""
+    return np.stack([grid[:-1, :-1], grid[:-1, 1:], grid[1:, :-1], grid[1:, 1:]])
 
 
 def _block_pixels(corners: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
