@@ -96,7 +96,7 @@ class Camera:
         if focal_length.ndim == len(batch):
             focal_length = focal_length[..., None]
         focal_length = focal_length.expand(*batch, 2)
-        return cls(_intrinsics(focal_length, center), rotation, position, image_size, lens)
+        return cls(intrinsics_matrix(focal_length, center), rotation, position, image_size, lens)
 
     @classmethod
     def look_at(
@@ -407,8 +407,7 @@ class Camera:
         normalised = centered @ torch.linalg.inv(matrix[..., :2]).mT
         if self.lens is not None:
             normalised = self.lens.undistort(normalised)
-        directions = torch.cat([normalised, torch.ones_like(normalised[..., :1])], dim=-1)
-        directions = directions @ torch.linalg.inv(self.rotation).mT
+        directions = to_homogeneous(normalised) @ torch.linalg.inv(self.rotation).mT
         return directions / directions.norm(dim=-1, keepdim=True)
 
     def image_to_ground(self, pixels: Any, height: float = 0.0) -> Tensor:
@@ -464,19 +463,29 @@ def _rotation(pan: Tensor, tilt: Tensor, roll: Tensor) -> Tensor:
     return torch.stack([cos_r * level + sin_r * down, cos_r * down - sin_r * level, forward], -2)
 
 
-def _intrinsics(focal_length: Tensor, center: Tensor) -> Tensor:
+def intrinsics_matrix(focal_length: Tensor, center: Tensor) -> Tensor:
+    """Return calibration matrices without skew.
+
+    Args:
+        focal_length: ``(B..., 2)``, pixels, along u and v.
+        center: Principal point, ``(B..., 2)``, pixels.
+
+    Returns:
+        ``(B..., 3, 3)``.
+    """
     matrix = torch.diag_embed(torch.cat([focal_length, torch.ones_like(center[..., :1])], dim=-1))
-    return torch.cat([matrix[..., :2], _homogeneous(center)[..., None]], dim=-1)
+    return torch.cat([matrix[..., :2], to_homogeneous(center)[..., None]], dim=-1)
 
 
-def _homogeneous(points: Tensor) -> Tensor:
+def to_homogeneous(points: Tensor) -> Tensor:
+    """Append a one: ``(..., D)`` -> ``(..., D + 1)``."""
     return torch.cat([points, torch.ones_like(points[..., :1])], dim=-1)
 
 
 def _synloc_intrinsics(image_size: tuple[int, int]) -> Tensor:
     width, height = image_size
     center = torch.tensor([(width - 1) / 2, (height - 1) / 2], dtype=torch.float64)
-    return _intrinsics(torch.full_like(center, width), center)
+    return intrinsics_matrix(torch.full_like(center, width), center)
 
 
 def _stack_lenses(lenses: Sequence[Lens | None]) -> Lens | None:

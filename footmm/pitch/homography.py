@@ -20,7 +20,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from footmm.pitch.camera import Camera
+from footmm.pitch.camera import Camera, intrinsics_matrix, to_homogeneous
 
 MIN_POINTS = 4
 """Points that fix a homography."""
@@ -145,11 +145,6 @@ def as_homography(homography: ArrayLike | Tensor) -> Tensor:
     if tensor.shape[-2:] != (3, 3):
         raise ValueError(f"homography has shape {tuple(tensor.shape)}, expected (..., 3, 3)")
     return tensor
-
-
-def to_homogeneous(points: Tensor) -> Tensor:
-    """Append a one: ``(..., D)`` -> ``(..., D + 1)``."""
-    return torch.cat([points, torch.ones_like(points[..., :1])], dim=-1)
 
 
 def broadcast_pairs(
@@ -592,8 +587,7 @@ def homography_to_camera(
     bottom = matrix.new_tensor([middle[0], image_size[1] - 1.0])
     forward = rotation.mT @ to_homogeneous((bottom - centre) / focal[..., None])[..., None]
     valid = usable & fixed & (position[..., 2] > 0) & (forward[..., 2, 0] < 0)
-    intrinsics = torch.diag_embed(1 / scale)
-    intrinsics = torch.cat([intrinsics[..., :2], to_homogeneous(centre)[..., None]], -1)
+    intrinsics = intrinsics_matrix(torch.stack([focal, focal], -1), centre)
     nan = float("nan")
     camera = Camera(
         torch.where(valid[..., None, None], intrinsics, nan),

@@ -15,7 +15,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from footmm.pitch.homography import broadcast_pairs, to_homogeneous
+from footmm.pitch.camera import to_homogeneous
+from footmm.pitch.homography import broadcast_pairs
 
 Array = ArrayLike | Tensor
 

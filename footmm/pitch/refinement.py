@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from footmm.errors import did_you_mean
-from footmm.pitch.camera import Camera
-from footmm.pitch.homography import as_homography, to_homogeneous
+from footmm.pitch.camera import Camera, to_homogeneous
+from footmm.pitch.homography import as_homography
 from footmm.pitch.lens import BrownConradyLens
 from footmm.pitch.levenberg_marquardt import (
     RefinementSettings,

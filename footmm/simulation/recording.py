@@ -17,7 +17,7 @@ from footmm.pitch.dimensions import PitchDimensions
 from footmm.simulation.flight_library import FlightLibrary
 from footmm.simulation.formations import FORMATIONS
 from footmm.simulation.moment import NUM_PLAYERS
-from footmm.simulation.state import PLAYERS_PER_TEAM, TICK
+from footmm.simulation.state import TICK
 from footmm.simulation.tracks import (
     BALL_RADIUS,
     BallMode,
@@ -265,11 +265,6 @@ def turned(vectors: np.ndarray, turn: np.ndarray) -> np.ndarray:
     return np.stack(
         (cosine * forward - sine * left, sine * forward + cosine * left, vectors[..., 2]), -1
     )
-
-
-def formation_roles(formation: int) -> np.ndarray:
-    """``(11,)`` int8, the roles of a formation's slots."""
-    return _ROLE_TABLE[formation].reshape(PLAYERS_PER_TEAM)
 
 
 def _column(segments: list[Segment], name: str) -> np.ndarray:

@@ -11,7 +11,6 @@ from footmm.simulation.recording import (
     Recording,
     Segment,
     SegmentKind,
-    formation_roles,
     turned,
 )
 from footmm.simulation.state import TICK
@@ -90,8 +89,7 @@ def test_a_touched_ball_falls_freely(recording):
 def test_labels_hold_from_their_times_on(recording):
     tracks = recording.tracks(rate=10.0, duration=3.0)
     assert tracks.team_in_possession.tolist() == [0] * 20 + [1] * 10
-    assert tracks.role[0, 11:].tolist() == formation_roles(3).tolist()
-    assert formation_roles(3).tolist() == [slot.role for slot in FORMATIONS[3].slots]
+    assert tracks.role[0, 11:].tolist() == [slot.role for slot in FORMATIONS[3].slots]
     assert [event.kind for event in tracks.events] == [EventKind.PASS]
     assert tracks.events[0].frame == 10
     assert tracks.events[0].target == 6

@@ -259,7 +259,8 @@ class Scenes:
             Number of the image in its split, and the image.
         """
         key = (self.settings.seed, SPLITS.index(self.split), self.number)
-        venue = _venue(key, self.settings.pitch, self.settings.image_size)
+        match = MatchSettings(_MATCH_SECONDS, _MATCH_RATE, self.settings.pitch)
+        venue = venue_of(key, match, self.settings.image_size)
         for index in range(start, self.num_images):
             rng = np.random.default_rng([*key, index])
             kind, frame = self._choose(venue, index, rng)
@@ -277,8 +278,14 @@ class Scenes:
 
 
 @lru_cache(maxsize=1)
-def _venue(key: tuple[int, ...], pitch: PitchDimensions, image_size: tuple[int, int]) -> Venue:
-    match = MatchSettings(duration_s=_MATCH_SECONDS, rate=_MATCH_RATE, pitch=pitch)
+def venue_of(key: tuple[int, ...], match: MatchSettings, image_size: tuple[int, int]) -> Venue:
+    """Return a venue; the same object as long as units of one match follow each other.
+
+    Args:
+        key: Seed of everything.
+        match: How long the match is, on which pitch.
+        image_size: Width and height in pixels.
+    """
     return Venue(np.random.SeedSequence(key), match, image_size)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from footmm.simulation.export.scenes import (
     clip_box,
     encode_jpeg,
     split_counts,
+    venue_of,
 )
 from footmm.simulation.match import MatchSettings
 from footmm.simulation.moment import NUM_AGENTS
@@ -87,10 +87,11 @@ class _TrackingSequence:
 
     def venue(self) -> Venue:
         """Return the match; the same object to the units that follow each other."""
-        key = (self.settings.seed, SPLITS.index(self.split), self.number)
-        return _venue(
-            key, self.settings.num_frames, self.settings.pitch_size, self.settings.image_size
-        )
+        settings = self.settings
+        key = (settings.seed, SPLITS.index(self.split), self.number)
+        pitch = PitchDimensions(*settings.pitch_size)
+        match = MatchSettings(settings.num_frames / FRAME_RATE, FRAME_RATE, pitch)
+        return venue_of(key, match, settings.image_size)
 
     def units(self) -> list[_TrackingUnit]:
         starts = range(0, self.settings.num_frames, _FRAMES_PER_UNIT)
@@ -98,19 +99,6 @@ class _TrackingSequence:
             _TrackingUnit(self, start, min(_FRAMES_PER_UNIT, self.settings.num_frames - start))
             for start in starts
         ]
-
-
-@lru_cache(maxsize=1)
-def _venue(
-    key: tuple[int, ...],
-    num_frames: int,
-    pitch_size: tuple[float, float],
-    image_size: tuple[int, int],
-) -> Venue:
-    match = MatchSettings(
-        duration_s=num_frames / FRAME_RATE, rate=FRAME_RATE, pitch=PitchDimensions(*pitch_size)
-    )
-    return Venue(np.random.SeedSequence(key), match, image_size)
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def frames(match):
 
 
 def test_an_image_is_the_same_wherever_the_drawing_starts(match, frames):
-    scenes._venue.cache_clear()
+    scenes.venue_of.cache_clear()
     number, frame = next(match.frames(2))
     assert number == 2
     assert np.array_equal(frame.image, frames[2].image)

@@ -1,26 +1,14 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from footmm.errors import DataFormatError, DatasetNotFoundError
 from footmm.pitch.camera import Camera
-
-TOOL = Path(__file__).resolve().parents[3] / "tools" / "analysis" / "camera_statistics.py"
-
-
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location("camera_statistics", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def _camera(pan=10.0, height=15.0, focal_length=2000.0):

@@ -1,9 +1,6 @@
 from __future__ import annotations
 
-import importlib.util
-import sys
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,18 +8,7 @@ import pytest
 from footmm.errors import DataFormatError, DatasetNotFoundError
 from footmm.simulation.match import MatchSettings, simulate_matches
 
-PATH = Path(__file__).resolve().parents[3] / "tools" / "analysis" / "compare_tracking.py"
 ARCHIVE = "tracking_skillcorner/skillcorner_v2.zip"
-
-
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location("compare_tracking", PATH)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["compare_tracking"] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules["compare_tracking"]
 
 
 def tracking(tool, count=60):

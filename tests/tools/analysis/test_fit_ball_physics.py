@@ -1,31 +1,14 @@
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 import zipfile
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from footmm.errors import DataFormatError, DatasetNotFoundError
 from footmm.pitch.ballistics import BallPhysics, BallState, rolling_spin, simulate
-
-TOOL = Path(__file__).resolve().parents[3] / "tools" / "analysis" / "fit_ball_physics.py"
-
-
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location("fit_ball_physics", TOOL)
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses look up the module of their annotations.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
-
 
 PHYSICS = BallPhysics(drag=0.2, spin_drag=0.1, restitution=0.6, bounce_friction=0.3)
 
