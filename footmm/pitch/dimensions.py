@@ -52,6 +52,11 @@ LINE_CLASSES: tuple[str, ...] = (
 """The 26 line classes of SoccerNet's calibration task. The posts of a goal are left or right as
 seen from the pitch."""
 
+STRAIGHT_LINE_CLASSES: tuple[str, ...] = tuple(
+    name for name in LINE_CLASSES if not name.startswith("Circle")
+)
+"""The 23 line classes that are no circle."""
+
 #: The one name that the official files and code spell in an odd way: with a blank at the end.
 _OFFICIAL_SPELLING = {"Goal left post left": "Goal left post left "}
 

@@ -7,8 +7,8 @@ Three groups of numbers, each with its source:
   quantiles leave out the estimator's outliers, such as tilts of -120 degrees.
   ``tools/analysis/camera_statistics.py`` prints them.
 * ``EXAMPLE_SCENE_*``: camera and lens of SynLoc's example scene.
-* All other ranges are what stadiums allow (cameras behind the goal, on the 16-metre lines): no
-  public set of calibrated cameras holds them.
+* All other ranges are what stadiums allow (cameras behind the goal, on the 16-metre lines, the
+  tactical camera): no public set of calibrated cameras holds them.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ class CameraKind(str, Enum):
     """The cameras of a broadcast; left and right as seen from the main camera."""
 
     MAIN = "main"
+    TACTICAL = "tactical"
     SIXTEEN_METRES_LEFT = "sixteen_metres_left"
     SIXTEEN_METRES_RIGHT = "sixteen_metres_right"
     BEHIND_GOAL_LEFT = "behind_goal_left"
@@ -118,11 +119,17 @@ class Framing:
 _REAL_LENS: Range = (REAL_FOCAL_LENGTH[0], REAL_FOCAL_LENGTH[-1])
 _FRAMINGS: dict[str, Framing] = {
     "main": Framing(REAL_VIEW_WIDTH, _REAL_LENS, 0.45),
+    # Clubs' scouting feeds: most of the width of the pitch is always in the picture.
+    "tactical": Framing((36.0, 46.0, 56.0, 70.0, 88.0), (500.0, _REAL_LENS[1]), 0.1),
     "sixteen_metres": Framing((15.0, 19.0, 22.0, 26.0, 34.0), _REAL_LENS, 0.55),
     "behind_goal": Framing((14.0, 18.0, 22.0, 27.0, 36.0), (500.0, _REAL_LENS[1]), 1.0),
     "high_behind": Framing((20.0, 25.0, 30.0, 36.0, 48.0), (500.0, _REAL_LENS[1]), 0.9),
 }
 
+#: Degrees above the horizon as in :data:`REAL_ELEVATION`: tactical cameras stand high on the stand.
+_TACTICAL_ELEVATION: Quantiles = (11.0, 14.0, 17.0, 20.0, 25.0)
+#: Metres: the roof of a stand ends all heights.
+_MAX_HEIGHT = 40.0
 #: Metres along the pitch about the end of the penalty area.
 _SIXTEEN_METRES_X: Range = (-1.5, 1.5)
 #: Metres behind the goal line, beside the middle of the goal, and above the ground.
@@ -176,6 +183,10 @@ def sample_following_rig(
     framing = _FRAMINGS[family]
     if family == "main":
         position, facing = _beside(rng, pitch, from_quantiles(rng, REAL_X)), 0.0
+    elif family == "tactical":
+        x = from_quantiles(rng, REAL_X)
+        limits = REAL_HEIGHT[0], _MAX_HEIGHT
+        position, facing = _beside(rng, pitch, x, _TACTICAL_ELEVATION, limits), 0.0
     elif family == "sixteen_metres":
         x = kind.side * (pitch.length / 2 - pitch.penalty_area_length)
         position, facing = _beside(rng, pitch, x + rng.uniform(*_SIXTEEN_METRES_X)), 0.0
@@ -194,12 +205,18 @@ def sample_following_rig(
     )
 
 
-def _beside(rng: np.random.Generator, pitch: PitchDimensions, x: float) -> np.ndarray:
+def _beside(
+    rng: np.random.Generator,
+    pitch: PitchDimensions,
+    x: float,
+    elevation: Quantiles = REAL_ELEVATION,
+    heights: Range = (REAL_HEIGHT[0], REAL_HEIGHT[-1]),
+) -> np.ndarray:
     """Draw a place on the main stand, as far from the touchline as real cameras are."""
     distance = from_quantiles(rng, REAL_DISTANCE)
-    height = distance * math.tan(math.radians(from_quantiles(rng, REAL_ELEVATION)))
+    height = distance * math.tan(math.radians(from_quantiles(rng, elevation)))
     y = (REAL_PITCH_WIDTH - pitch.width) / 2 - distance
-    return np.array([x, y, np.clip(height, REAL_HEIGHT[0], REAL_HEIGHT[-1])])
+    return np.array([x, y, np.clip(height, *heights)])
 
 
 def _behind(

@@ -1,5 +1,6 @@
 """Hooks that MMEngine lacks."""
 
+from footmm.engine.hooks.channels_last import ChannelsLastHook
 from footmm.engine.hooks.epoch_seed import EpochSeedHook, seed_worker_from_epoch
 from footmm.engine.hooks.freeze_backbone import FreezeBackboneHook
 from footmm.engine.hooks.metrics_table import MetricsTableHook
@@ -9,6 +10,7 @@ from footmm.engine.hooks.progress_bar import RichProgressHook
 from footmm.engine.hooks.validation_pictures import ValidationPictureHook
 
 __all__ = [
+    "ChannelsLastHook",
     "EpochSeedHook",
     "FreezeBackboneHook",
     "MetricsTableHook",

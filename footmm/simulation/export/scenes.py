@@ -36,7 +36,8 @@ _MATCH_SECONDS = 120.0
 _MATCH_RATE = 10.0
 
 BROADCAST_MIX: Mapping[CameraKind, float] = {
-    CameraKind.MAIN: 0.8,
+    CameraKind.MAIN: 0.6,
+    CameraKind.TACTICAL: 0.2,
     CameraKind.SIXTEEN_METRES_LEFT: 0.04,
     CameraKind.SIXTEEN_METRES_RIGHT: 0.04,
     CameraKind.HIGH_BEHIND_LEFT: 0.04,
@@ -66,7 +67,7 @@ class ImageExportSettings:
     image_size: tuple[int, int] = (960, 540)
     pitch_size: tuple[float, float] = (105.0, 68.0)
     split_shares: tuple[float, float, float] = (0.8, 0.1, 0.1)
-    revision: int = field(default=1, init=False)
+    revision: int = field(default=2, init=False)
 
     def __post_init__(self) -> None:
         check_count("num_images", self.num_images)
