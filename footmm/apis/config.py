@@ -56,6 +56,9 @@ RUNNER_KEYS = frozenset(
 PARAMETERS: Mapping[str, str] = {
     "data_root": "folder of the dataset",
     "input_size": "(height, width) of the model's input, pixels",
+    "heatmap_stride": "pixels of the model's input to a pixel of its heatmaps",
+    "keypoint_set": "keypoints of the pitch: 'kp29' or 'kp57'",
+    "codec": "how keypoints and lines become heatmaps, and heatmaps keypoints and lines",
     "batch_size": "samples a step, over all processes of one optimiser step",
     "identities_per_batch": "P of the P x K batches of re-identification",
     "images_per_identity": "K of the P x K batches of re-identification",
@@ -64,6 +67,7 @@ PARAMETERS: Mapping[str, str] = {
     "max_epochs": "epochs of training",
     "warmup_epochs": "epochs of linear learning-rate warm-up",
     "learning_rate": "peak learning rate",
+    "pixel_augmentation": "albumentations' transforms of the training images",
     "train_pipeline": "transforms of the training data",
     "test_pipeline": "transforms of the validation and test data",
 }

@@ -2,6 +2,7 @@
 
 from footmm.datasets import samplers, transforms
 from footmm.datasets.fallback import SyntheticFallback
+from footmm.datasets.homography import SoccerNetCalibrationDataset, SyntheticHomographyDataset
 from footmm.datasets.reid import (
     Market1501Dataset,
     ReIDDataset,
@@ -13,8 +14,10 @@ from footmm.datasets.reid import (
 __all__ = [
     "Market1501Dataset",
     "ReIDDataset",
+    "SoccerNetCalibrationDataset",
     "SoccerNetReIDDataset",
     "SyntheticFallback",
+    "SyntheticHomographyDataset",
     "SyntheticMarket1501Dataset",
     "SyntheticReIDDataset",
     "samplers",

@@ -1,5 +1,11 @@
 """Metrics and the arithmetic under them."""
 
-from footmm.evaluation.metrics import ReIDMetrics
+from footmm.evaluation.metrics import (
+    CalibrationJaC,
+    HomographyIoU,
+    KeypointPCK,
+    ReIDMetrics,
+    ReprojectionError,
+)
 
-__all__ = ["ReIDMetrics"]
+__all__ = ["CalibrationJaC", "HomographyIoU", "KeypointPCK", "ReIDMetrics", "ReprojectionError"]

@@ -1,5 +1,6 @@
 """Models: backbones, necks, heads and losses, by task."""
 
+from footmm.models.homography import PitchHeatmapHead, PitchKeypointEstimator
 from footmm.models.losses import CenterLoss, ContrastiveLoss, LabelSmoothSoftmaxLoss, TripletLoss
 from footmm.models.reid import (
     AppearanceHead,
@@ -21,6 +22,8 @@ __all__ = [
     "JerseyNumberHead",
     "LabelSmoothSoftmaxLoss",
     "OSNet",
+    "PitchHeatmapHead",
+    "PitchKeypointEstimator",
     "ReIDModel",
     "ReIDResNet",
     "ReIDTTAModel",

@@ -6,7 +6,8 @@ given as it is and returns a new one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import cv2
@@ -15,6 +16,7 @@ import numpy as np
 from footmm.errors import DataFormatError
 from footmm.pitch.camera import Camera
 from footmm.pitch.dimensions import LINE_CLASSES, Arc, PitchDimensions
+from footmm.pitch.homography import apply_homography
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,6 +54,11 @@ _SHIFT = 4
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
+#: Grass seen from above, in two shades as it is mown, and the stripes between the goal lines.
+_GRASS: tuple[Color, Color] = ((70, 122, 64), (76, 131, 70))
+_NUM_STRIPES = 18
+_CHALK: Color = (242, 242, 242)
+
 
 def draw_pitch(
     image: np.ndarray,
@@ -82,11 +89,8 @@ def draw_pitch(
     image = image.copy()
     for name, color in (LINE_COLORS if colors is None else colors).items():
         _draw_curve(image, camera, dimensions.markings[name].sample(_SPACING), color, thickness)
-    for arc in dimensions.corner_arcs:
-        _draw_curve(image, camera, arc.sample(_SPACING), _OTHER_COLOR, thickness)
-    for spot in dimensions.spots:
-        outline = Arc((spot[0], spot[1]), _SPOT_RADIUS, 0.0, 2 * np.pi).sample(_SPOT_RADIUS / 2)
-        _draw_curve(image, camera, outline, _OTHER_COLOR, thickness)
+    for curve in _nameless_curves(dimensions):
+        _draw_curve(image, camera, curve, _OTHER_COLOR, thickness)
     return image
 
 
@@ -123,6 +127,98 @@ def draw_keypoints(
         for width, paint in ((3, _OUTLINE), (1, color)):
             cv2.putText(image, names[i], place, _FONT, 0.4, paint, width, cv2.LINE_AA)
     return image
+
+
+def draw_ground_markings(
+    image: np.ndarray,
+    homography: np.ndarray,
+    dimensions: PitchDimensions | None = None,
+    *,
+    color: Color = _CHALK,
+    thickness: int = 1,
+) -> np.ndarray:
+    """Draw the markings on the ground by a homography, where there is no camera for the goals.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        homography: ``(3, 3)``, ground in metres to pixels of the image, oriented.
+        dimensions: The pitch; 105 x 68 m without it.
+        color: Of the lines.
+        thickness: Of the lines, pixels.
+
+    Returns:
+        A new image.
+    """
+    image = image.copy()
+    reach = np.array(image.shape[1::-1])
+    for curve in _ground_curves(dimensions or PitchDimensions()):
+        pixels = apply_homography(homography, curve[:, :2]).numpy()
+        near = (np.abs(pixels - reach / 2) <= 1.5 * reach).all(axis=1)
+        _draw_parts(image, pixels, near, color, thickness)
+    return image
+
+
+@dataclass(frozen=True)
+class PitchFromAbove:
+    """The pitch seen from straight above, as a raster: x to the right, y up.
+
+    Attributes:
+        width: Of the image, pixels.
+        margin: Ground shown around the pitch, metres.
+        dimensions: The pitch.
+    """
+
+    width: int = 480
+    margin: float = 5.0
+    dimensions: PitchDimensions = field(default_factory=PitchDimensions)
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Width and height in pixels."""
+        return self.width, round(self._scale * (self.dimensions.width + 2 * self.margin))
+
+    @property
+    def _scale(self) -> float:
+        """Pixels a metre."""
+        return self.width / (self.dimensions.length + 2 * self.margin)
+
+    @property
+    def homography(self) -> np.ndarray:
+        """Map from the ground in metres to pixels, ``(3, 3)``."""
+        center = (np.array(self.image_size) - 1) / 2
+        return np.array(
+            [[self._scale, 0.0, center[0]], [0.0, -self._scale, center[1]], [0.0, 0.0, 1.0]]
+        )
+
+    def draw(self) -> np.ndarray:
+        """Draw the grass and the markings.
+
+        Returns:
+            ``(H, W, 3)`` uint8, of :attr:`image_size`.
+        """
+        width, height = self.image_size
+        x = (np.arange(width) - (width - 1) / 2) / self._scale
+        stripe = np.floor((x / self.dimensions.length + 0.5) * _NUM_STRIPES).astype(int) % 2
+        grass = np.tile(np.array(_GRASS, np.uint8)[stripe], (height, 1, 1))
+        return draw_ground_markings(grass, self.homography, self.dimensions)
+
+    def footprint(self, camera: Camera) -> np.ndarray:
+        """Find the ground that a camera sees.
+
+        Args:
+            camera: One camera, without batch dimensions.
+
+        Returns:
+            ``(H, W)`` bool, of :attr:`image_size`.
+        """
+        width, height = self.image_size
+        # Every other pixel is asked: outlines are straight, and it is four times as fast.
+        u, v = np.meshgrid(np.arange(0, width, 2) + 0.5, np.arange(0, height, 2) + 0.5)
+        pixels = np.stack([u.ravel(), v.ravel()], axis=1)
+        ground = apply_homography(np.linalg.inv(self.homography), pixels).numpy()
+        seen = camera.visible(np.pad(ground, ((0, 0), (0, 1)))).numpy().reshape(u.shape)
+        smooth = cv2.resize(seen.astype(np.float32), (2 * u.shape[1], 2 * u.shape[0]))
+        return smooth[:height, :width] > 0.5
 
 
 def pitch_axes(dimensions: PitchDimensions | None = None, ax: Axes | None = None) -> Axes:
@@ -182,14 +278,36 @@ def _draw_curve(
     """Draw, into the image, the parts of a curve ``(N, 3)`` that are in or next to the image."""
     # A margin of the image's size: lines reach the border even where points are far apart.
     near = camera.visible(points, margin=float(max(image.shape[:2]))).numpy()
-    pixels = camera.project(points).numpy()
-    for part in np.split(np.arange(len(points)), np.flatnonzero(np.diff(near)) + 1):
-        if near[part[0]] and len(part) > 1:
+    _draw_parts(image, camera.project(points).numpy(), near, color, thickness)
+
+
+def _draw_parts(
+    image: np.ndarray, pixels: np.ndarray, drawn: np.ndarray, color: Color, thickness: int
+) -> None:
+    """Draw, into the image, a curve ``(N, 2)`` of pixels without the points ``(N,)`` not drawn."""
+    for part in np.split(np.arange(len(pixels)), np.flatnonzero(np.diff(drawn)) + 1):
+        if drawn[part[0]] and len(part) > 1:
             # Smoothed steps of less than a pixel would show as beads.
             curve = cv2.approxPolyDP(pixels[part].astype(np.float32), _TOLERANCE, closed=False)
             cv2.polylines(
                 image, [_fixed_point(curve)], False, color, thickness, cv2.LINE_AA, _SHIFT
             )
+
+
+def _nameless_curves(dimensions: PitchDimensions) -> Iterator[np.ndarray]:
+    """Points ``(N, 3)`` of each marking that belongs to no line class."""
+    for arc in dimensions.corner_arcs:
+        yield arc.sample(_SPACING)
+    for x, y, *_ in dimensions.spots:
+        yield Arc((x, y), _SPOT_RADIUS, 0.0, 2 * np.pi).sample(_SPOT_RADIUS / 2)
+
+
+def _ground_curves(dimensions: PitchDimensions) -> Iterator[np.ndarray]:
+    """Points ``(N, 3)`` of each marking on the ground."""
+    for name, marking in dimensions.markings.items():
+        if not name.startswith("Goal"):
+            yield marking.sample(_SPACING)
+    yield from _nameless_curves(dimensions)
 
 
 def _fixed_point(pixels: np.ndarray) -> np.ndarray:

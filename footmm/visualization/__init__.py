@@ -1,5 +1,6 @@
 """Pictures of data samples, one module per task."""
 
+from footmm.visualization.homography import HomographyVisualizer
 from footmm.visualization.reid import ReIDVisualizer
 
-__all__ = ["ReIDVisualizer"]
+__all__ = ["HomographyVisualizer", "ReIDVisualizer"]

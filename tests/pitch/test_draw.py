@@ -7,7 +7,14 @@ import pytest
 from footmm.errors import DataFormatError
 from footmm.pitch.camera import Camera
 from footmm.pitch.dimensions import LINE_CLASSES, PitchDimensions
-from footmm.pitch.draw import LINE_COLORS, draw_keypoints, draw_pitch, pitch_axes
+from footmm.pitch.draw import (
+    LINE_COLORS,
+    PitchFromAbove,
+    draw_ground_markings,
+    draw_keypoints,
+    draw_pitch,
+    pitch_axes,
+)
 from footmm.pitch.lens import BrownConradyLens
 
 SIZE = (320, 180)
@@ -84,6 +91,52 @@ class TestDrawKeypoints:
         named = draw_keypoints(grass, self.xy, self.visible, ["corner", "b", "c"])
         assert paint_of(named).sum() > paint_of(plain).sum()
         assert (grass == 50).all()
+
+
+class TestDrawGroundMarkings:
+    def test_paint_is_where_the_camera_draws_it(self, grass):
+        ground_lines = {name: (250, 250, 250) for name in LINE_CLASSES if "Goal" not in name}
+        by_camera = draw_pitch(grass, CAMERA, colors=ground_lines, thickness=1)
+        color = (250, 250, 250)
+        homography = CAMERA.homography().numpy()
+        by_homography = draw_ground_markings(grass, homography, color=color)
+        assert paint_of(by_camera).sum() > 500
+        assert (paint_of(by_homography) != paint_of(by_camera)).sum() < 10
+        assert (grass == 50).all()
+
+    def test_nothing_behind_the_camera(self, grass):
+        away = Camera.look_at([0.0, -60.0, 18.0], [0.0, -120.0, 20.0], 420.0, SIZE)
+        np.testing.assert_array_equal(draw_ground_markings(grass, away.homography()), grass)
+
+
+class TestPitchFromAbove:
+    view = PitchFromAbove(231, margin=5.0)
+
+    def test_size_and_place(self):
+        assert self.view.image_size == (231, 157)
+        assert self.view.draw().shape == (157, 231, 3)
+        center = self.view.homography @ [0.0, 0.0, 1.0]
+        np.testing.assert_allclose(center, [115, 78, 1])
+        above = self.view.homography @ [0.0, 10.0, 1.0]
+        assert above[1] < 78
+
+    def test_markings_are_at_their_places(self):
+        chalk = self.view.draw().min(axis=-1) > 180
+        # Where a line runs along an axis, in columns or rows most of which are chalk.
+        columns = np.flatnonzero(chalk[11:146].mean(axis=0) > 0.9)
+        rows = np.flatnonzero(chalk[:, 11:220].mean(axis=1) > 0.9)
+        np.testing.assert_allclose(columns, 115 + np.array([-52.5, 0, 52.5]) * 231 / 115, atol=1)
+        np.testing.assert_allclose(rows, 78 + np.array([-34, 34]) * 231 / 115, atol=1)
+
+    def test_footprint_is_what_the_camera_sees(self):
+        camera = Camera.look_at([0.0, -60.0, 18.0], [-20.0, -10.0, 0.0], 420.0, SIZE)
+        seen = self.view.footprint(camera)
+        v, u = np.mgrid[:157, :231]
+        points = np.stack([(u - 115) * 115 / 231, (78 - v) * 115 / 231, 0 * u], -1)
+        expected = camera.visible(points.reshape(-1, 3)).numpy().reshape(seen.shape)
+        # Pixels on the outline only.
+        assert (seen != expected).mean() < 0.01
+        assert seen.any()
 
 
 class TestPitchAxes:

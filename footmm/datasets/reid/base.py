@@ -1,25 +1,19 @@
-"""What the re-identification datasets share: identities, refetching, counting of bad images."""
+"""What the re-identification datasets share: identities, and images that stand for each other."""
 
 from __future__ import annotations
 
-import logging
 import os
 from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import numpy as np
-import torch
-from mmengine.dataset import BaseDataset
-from mmengine.logging import print_log
 
-from footmm.datasets.transforms.common import UnreadableImageError
-from footmm.errors import ConfigError, DataFormatError
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+from footmm.datasets.base import IMAGE_SUFFIXES, ImageDataset
+from footmm.errors import ConfigError
 
 
-class ReIDDataset(BaseDataset):
+class ReIDDataset(ImageDataset):
     """Base of the datasets of cropped persons.
 
     ``load_data_list`` of a subclass returns dicts with ``img_path``, ``sample_id``, ``role``
@@ -34,47 +28,20 @@ class ReIDDataset(BaseDataset):
     error.
 
     Args:
-        data_root: Folder of the dataset.
-        split: One of :attr:`SPLITS`.
-        pipeline: Transforms, or their configs.
-        test_mode: Whether the samples are evaluated, not trained on.
-        **kwargs: Further arguments of :class:`mmengine.dataset.BaseDataset`.
+        *args: As of :class:`footmm.datasets.base.ImageDataset`.
+        **kwargs: Likewise.
 
     Raises:
         ConfigError: There is no such split, or it has no labels to train on.
     """
 
     METAINFO: dict = {"task": "reid", "synthetic": False}
-    SPLITS: tuple[str, ...] = ()
 
-    def __init__(
-        self,
-        data_root: str | os.PathLike[str],
-        split: str = "train",
-        pipeline: Sequence[Any] = (),
-        test_mode: bool = False,
-        **kwargs: Any,
-    ) -> None:
-        if split not in self.SPLITS:
-            raise ConfigError(
-                f"{type(self).__name__}(split='{split}'): the splits are {', '.join(self.SPLITS)}"
-            )
-        self.split = split
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._num_identities = 0
         self._identities: dict[int, list[int]] = {}
         self._indexed_storage: Any = None
-        super().__init__(
-            data_root=os.fspath(data_root), pipeline=list(pipeline), test_mode=test_mode, **kwargs
-        )
-
-    def full_init(self) -> None:
-        """Read the annotations, if that has not been done yet."""
-        if self._fully_initialized:
-            return
-        super().full_init()
-        # One flag an image in shared memory, made before any worker is forked: workers then add up
-        # without a lock, and no image is counted twice.
-        self._unreadable = torch.zeros(len(self), dtype=torch.uint8).share_memory_()
+        super().__init__(*args, **kwargs)
 
     def filter_data(self) -> list[dict]:
         """Return the samples; those of a training dataset with their ``label``.
@@ -107,12 +74,6 @@ class ReIDDataset(BaseDataset):
         """Number of training identities of the split, 0 of a test dataset."""
         self.full_init()
         return self._num_identities
-
-    @property
-    def num_skipped_images(self) -> int:
-        """Number of images found unreadable so far, over all data loading workers."""
-        self.full_init()
-        return int(self._unreadable.sum())
 
     def identity_indices(self) -> dict[int, list[int]]:
         """Return the indices of every label's images, labels ascending.
@@ -149,41 +110,12 @@ class ReIDDataset(BaseDataset):
             )
         return info["game"], info["action_id"]
 
-    def __getitem__(self, idx: int) -> dict:
-        """Return the sample after the pipeline.
-
-        Raises:
-            DataFormatError: The image cannot be read; in training, no image of its identity can.
-        """
-        if self.test_mode:
-            return super().__getitem__(idx)
-        self.full_init()
-        for candidate in self._same_identity(idx):
-            try:
-                return self.prepare_data(candidate)
-            except UnreadableImageError as error:
-                self._skip(candidate, error)
-        raise DataFormatError(
-            f"none of the images of the identity of {self.get_data_info(idx)['img_path']} can be "
-            "read (see the warnings above); restore them or remove the identity"
-        )
-
-    def _same_identity(self, idx: int) -> Iterator[int]:
+    def _candidates(self, idx: int) -> Iterator[int]:
         """Yield ``idx``, then the other images of its identity in random order."""
         yield idx
         label = self.get_data_info(idx)["label"]
         others = [i for i in self.identity_indices()[label] if i != idx]
         yield from np.random.permutation(others).astype(int).tolist()
-
-    def _skip(self, idx: int, error: UnreadableImageError) -> None:
-        if self._unreadable[idx]:
-            return
-        self._unreadable[idx] = 1
-        print_log(
-            f"skipped in training, {self.num_skipped_images} of {len(self)} so far: {error}",
-            logger="current",
-            level=logging.WARNING,
-        )
 
 
 def find_images(folder: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:

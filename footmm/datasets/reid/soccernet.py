@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from pathlib import Path
 from typing import Any
 
+from footmm.datasets.base import read_json_object
 from footmm.datasets.reid.base import ReIDDataset, find_images
 from footmm.datasets.transforms.reid import JERSEY_NOT_VISIBLE
 from footmm.errors import DataFormatError, DatasetNotFoundError
@@ -69,7 +69,7 @@ class SoccerNetReIDDataset(ReIDDataset):
         roles = ("train",) if self.split == "train" else ("query", "gallery")
         folders = {role: self._image_folder(role) for role in roles}
         annotation_file = self._annotation_file()
-        annotations = _read_json(annotation_file) if annotation_file else {}
+        annotations = read_json_object(annotation_file) if annotation_file else {}
         samples = []
         for role, folder in folders.items():
             images = self._read_names(folder)
@@ -160,16 +160,6 @@ def _parse_name(parent: str, name: str) -> dict[str, Any]:
         if key in fields:
             fields[key] = int(fields[key])
     return fields | {"img_path": path}
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataFormatError(f"{path} is not valid JSON ({error}); download it again") from error
-    if not isinstance(content, dict):
-        raise DataFormatError(f"{path} holds a {type(content).__name__}, not an object")
-    return content
 
 
 def _merge_annotations(

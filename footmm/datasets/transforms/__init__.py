@@ -5,6 +5,12 @@ from footmm.datasets.transforms.common import (
     LoadImageFromFile,
     UnreadableImageError,
 )
+from footmm.datasets.transforms.homography import (
+    PackPitchInputs,
+    PitchRandomFlip,
+    PitchRandomWarp,
+    PitchResize,
+)
 from footmm.datasets.transforms.reid import (
     JERSEY_NOT_VISIBLE,
     ComputeColorHistogram,
@@ -16,6 +22,10 @@ __all__ = [
     "Albumentation",
     "ComputeColorHistogram",
     "LoadImageFromFile",
+    "PackPitchInputs",
     "PackReIDInputs",
+    "PitchRandomFlip",
+    "PitchRandomWarp",
+    "PitchResize",
     "UnreadableImageError",
 ]

@@ -17,10 +17,10 @@ from typing import Any
 
 from mmengine.dist import broadcast_object_list, is_main_process
 from mmengine.logging import print_log
-from mmengine.model import PretrainedInit
+from mmengine.model import BaseModule, PretrainedInit
 from mmengine.runner.checkpoint import get_torchvision_models
 from mmengine.utils.dl_utils import load_url
-from torch import Tensor
+from torch import Tensor, nn
 
 from footmm.errors import CheckpointError
 
@@ -32,7 +32,8 @@ DOWNLOAD_TIMEOUT = 10.0
 class PretrainedMixin:
     """Adds optional published weights to a ``BaseModule``; goes before it in the list of bases.
 
-    * A ``Pretrained`` entry of ``init_cfg`` whose download fails is dropped with a warning.
+    * A ``Pretrained`` entry of ``init_cfg`` whose download fails is dropped with a warning; so are
+      those of the modules inside, such as an mmpose backbone.
     * Weights under ``unused_weights``, which published files carry for the task they were trained
       on, are left out when a state dict is loaded, instead of being reported as unexpected.
     """
@@ -47,9 +48,10 @@ class PretrainedMixin:
             CheckpointError: A local checkpoint does not exist, or torchvision publishes no weights
                 of that name.
         """
-        if self.init_cfg and not self.is_init:
-            entries = [self.init_cfg] if isinstance(self.init_cfg, dict) else self.init_cfg
-            self.init_cfg = [entry for entry in entries if _is_usable(entry)]
+        for module in self.modules():
+            # Those with this mixin see to it when it is their turn.
+            if module is self or not isinstance(module, PretrainedMixin):
+                _drop_unusable(module)
         super().init_weights()
 
     def _load_from_state_dict(
@@ -59,6 +61,17 @@ class PretrainedMixin:
         for key in [key for key in state_dict if key.startswith(unused)]:
             del state_dict[key]
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+
+def _drop_unusable(module: nn.Module) -> None:
+    """Drop the entries of a module's ``init_cfg`` that cannot be carried out."""
+    if not isinstance(module, BaseModule) or module.is_init or not module.init_cfg:
+        return
+    entries = [module.init_cfg] if isinstance(module.init_cfg, dict) else module.init_cfg
+    usable = [entry for entry in entries if _is_usable(entry)]
+    # mmpose's backbones only leave published weights as they are where init_cfg is still a dict.
+    if len(usable) < len(entries):
+        module.init_cfg = usable
 
 
 def _is_usable(entry: dict) -> bool:

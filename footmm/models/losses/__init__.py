@@ -1,6 +1,15 @@
 """Losses, one module per family; all are called as ``loss(pred, target, weight)``."""
 
+from footmm.models.losses.keypoint_heatmap import KeypointHeatmapLoss
 from footmm.models.losses.metric_learning import CenterLoss, ContrastiveLoss, TripletLoss
+from footmm.models.losses.reprojection import ReprojectionLoss
 from footmm.models.losses.softmax import LabelSmoothSoftmaxLoss
 
-__all__ = ["CenterLoss", "ContrastiveLoss", "LabelSmoothSoftmaxLoss", "TripletLoss"]
+__all__ = [
+    "CenterLoss",
+    "ContrastiveLoss",
+    "KeypointHeatmapLoss",
+    "LabelSmoothSoftmaxLoss",
+    "ReprojectionLoss",
+    "TripletLoss",
+]

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from footmm.datasets.reid import synthetic
+from footmm.datasets import synthetic_folder
 from footmm.datasets.reid.synthetic import SyntheticMarket1501Dataset, SyntheticReIDDataset
 from footmm.datasets.transforms import LoadImageFromFile, PackReIDInputs
 from footmm.errors import ConfigError
@@ -93,8 +93,8 @@ def test_other_settings_and_seeds_get_another_folder(root):
 
 def test_other_ranks_wait_for_the_first(tmp_path, monkeypatch):
     calls = []
-    monkeypatch.setattr(synthetic, "is_main_process", lambda: False)
-    monkeypatch.setattr(synthetic, "barrier", lambda: calls.append("barrier"))
+    monkeypatch.setattr(synthetic_folder, "is_main_process", lambda: False)
+    monkeypatch.setattr(synthetic_folder, "barrier", lambda: calls.append("barrier"))
 
     def write(folder, *args, **kwargs):
         calls.append("write")

@@ -11,7 +11,9 @@ import pytest
 import torch
 import torchvision
 from mmengine.logging import MMLogger
+from mmengine.model import BaseModule
 from mmengine.runner.checkpoint import get_torchvision_models
+from mmpose.models.backbones import ResNet
 
 from footmm.errors import CheckpointError
 from footmm.models import OSNet, ReIDResNet
@@ -111,6 +113,50 @@ def test_torchvision_weights_load_from_the_cache(cache, log):
     model.init_weights()
     assert torch.equal(model.layer4[0].conv1.weight, published["layer4.0.conv1.weight"])
     assert "unexpected key" not in log.text
+
+
+def mmpose_resnet(checkpoint):
+    torch.manual_seed(0)
+    return ResNet(18, init_cfg={"type": "Pretrained", "checkpoint": checkpoint})
+
+
+class Detector(pretrained.PretrainedMixin, BaseModule):
+    """A model with this mixin around a backbone without it."""
+
+    def __init__(self, backbone):
+        super().__init__()
+        self.backbone = backbone
+        self.head = OSNet("x0_25")
+
+
+def test_offline_run_warns_about_the_backbone_inside(monkeypatch, log):
+    monkeypatch.setattr(pretrained, "load_url", unreachable)
+    model = Detector(mmpose_resnet("torchvision://resnet18"))
+    before = model.backbone.conv1.weight.clone()
+    model.init_weights()
+    assert model.backbone.is_init
+    assert torch.equal(model.backbone.conv1.weight, before)
+    (warning,) = [r.getMessage() for r in log.records if r.levelname == "WARNING"]
+    assert warning.startswith("pretrained weights torchvision://resnet18 could not be fetched")
+
+
+def test_weights_of_the_backbone_inside_stay_as_published(cache):
+    # mmpose's backbones zero the last batch norm of every block unless weights were loaded.
+    published = torchvision.models.resnet18(weights=None).state_dict()
+    published["layer1.0.bn2.weight"].fill_(3.0)
+    cache.mkdir(parents=True)
+    torch.save(published, cache / get_torchvision_models()["resnet18"].rpartition("/")[2])
+    model = Detector(mmpose_resnet("torchvision://resnet18"))
+    model.init_weights()
+    for name, value in model.backbone.state_dict().items():
+        assert torch.equal(value, published[name]), name
+
+
+def test_only_the_module_itself_fetches_where_both_could(monkeypatch):
+    fetched = []
+    monkeypatch.setattr(pretrained, "fetch_checkpoint", lambda c: fetched.append(c) or "no network")
+    Detector(osnet("https://example.org/osnet.pth")).init_weights()
+    assert fetched == ["https://example.org/osnet.pth"]
 
 
 def test_a_wrong_local_path_is_an_error(tmp_path):

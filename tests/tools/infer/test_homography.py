@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+
+from footmm.apis.config import load_config
+from footmm.pitch.camera import Camera
+from footmm.pitch.keypoints import KEYPOINT_SETS
+from footmm.registry import MODELS
+from footmm.structures.calibrated_frame import CalibratedFrame
+
+ROOT = Path(__file__).resolve().parents[3]
+CONFIG = str(ROOT / "configs" / "homography" / "resnet50_kp29.py")
+
+
+@pytest.fixture(scope="module")
+def tool():
+    spec = importlib.util.spec_from_file_location(
+        "tool_infer_homography", ROOT / "tools/infer/homography.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class FakeInferencer:
+    """Sees every frame by the same camera, but black ones by none."""
+
+    def __init__(self, config, checkpoint, device, smooth, batch_size):
+        self.smooth = smooth
+
+    def with_images(self, reader, rate):
+        for frame in reader:
+            if frame.image[0, 0, 0] == 255:
+                raise KeyboardInterrupt
+            yield frame, calibrated(frame)
+
+
+def calibrated(frame):
+    keypoints = KEYPOINT_SETS["kp29"]
+    height, width = frame.image.shape[:2]
+    camera = Camera.look_at([0.0, -60.0, 18.0], [0.0, 0.0, 0.0], 1.2 * width, (width, height))
+    found = frame.image[0, 0, 0] > 0
+    return CalibratedFrame(
+        name=frame.name,
+        image_size=(width, height),
+        camera=camera if found else None,
+        homography=camera.homography().numpy() if found else None,
+        confidence=0.5 if found else 0.0,
+        failure=None if found else "it is black",
+        keypoint_set=keypoints,
+        keypoints=camera.project(keypoints.world()).numpy(),
+        scores=np.zeros(len(keypoints)),
+    )
+
+
+def image(color, size=(192, 108)):
+    return np.full((size[1], size[0], 3), color, np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "frames"
+    path.mkdir()
+    for name, color in (("1.png", 90), ("2.jpg", 0), ("10.png", 90)):
+        cv2.imwrite(str(path / name), image(color))
+    return path
+
+
+@pytest.fixture
+def run(tool, tmp_path, monkeypatch):
+    monkeypatch.setattr(tool, "HomographyInferencer", FakeInferencer)
+    monkeypatch.setattr(tool, "load_config", lambda path, options: None)
+
+    def run(source, *options):
+        """Return the exit code and the folder of the results."""
+        out = tmp_path / "out"
+        try:
+            tool.main([CONFIG, "weights.pth", str(source), "--out", str(out), *options])
+        except SystemExit as error:
+            return error.code, out
+        return 0, out
+
+    return run
+
+
+def content(out):
+    return json.loads((out / "cameras.json").read_text())
+
+
+def files(out):
+    return sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
+
+
+def test_a_folder_of_images(run, folder, capsys):
+    code, out = run(folder)
+    assert code == 0
+    assert files(out) == [
+        "cameras.json",
+        *(f"overlays/{name}" for name in ("1.png", "10.png", "2.jpg")),
+        *(f"top_views/{name}" for name in ("1.png", "10.png", "2.jpg")),
+    ]
+    assert cv2.imread(str(out / "overlays" / "1.png")).shape == (108, 192, 3)
+    results = content(out)
+    assert results["complete"]
+    assert list(results["frames"]) == ["1.png", "2.jpg", "10.png"]
+    assert results["frames"]["2.jpg"] == {
+        "image_size": [192, 108],
+        "camera": None,
+        "homography": None,
+        "confidence": 0.0,
+        "failure": "it is black",
+    }
+    Camera.from_soccernet(results["frames"]["1.png"]["camera"])
+    printed = capsys.readouterr().out.split("\n")
+    assert [
+        line.split()[-1] for line in printed if line.startswith(("frames", "calib", "median"))
+    ] == [
+        "3",
+        "2",
+        "0.50",
+    ]
+
+
+def test_a_video(run, tmp_path):
+    source = tmp_path / "clip.avi"
+    writer = cv2.VideoWriter(str(source), cv2.VideoWriter_fourcc(*"MJPG"), 12.0, (192, 108))
+    for color in (90, 0, 90):
+        writer.write(image(color))
+    writer.release()
+    code, out = run(source)
+    assert code == 0
+    assert files(out) == ["cameras.json", "overlay.mp4", "top_view.mp4"]
+    video = cv2.VideoCapture(str(out / "overlay.mp4"))
+    assert video.get(cv2.CAP_PROP_FRAME_COUNT) == 3
+    assert video.get(cv2.CAP_PROP_FPS) == pytest.approx(12.0)
+    assert list(content(out)["frames"]) == ["clip_000000", "clip_000001", "clip_000002"]
+
+
+def test_squeezed_frames(run, tmp_path):
+    source = tmp_path / "square.png"
+    cv2.imwrite(str(source), image(90, (90, 90)))
+    _, out = run(source, "--aspect-ratio", "16:9")
+    assert content(out)["frames"]["square.png"]["image_size"] == [160, 90]
+
+
+def test_unreadable_images_show_in_the_exit_code(run, folder, capsys):
+    (folder / "3.png").write_bytes(b"broken")
+    code, out = run(folder)
+    assert code == 1
+    assert list(content(out)["unreadable"]) == ["3.png"]
+    assert len(content(out)["frames"]) == 3
+    assert "3.png: the image cannot be read" in capsys.readouterr().out
+
+
+def test_interrupted(run, folder):
+    cv2.imwrite(str(folder / "2.jpg"), image(255))
+    code, out = run(folder)
+    assert code == 130
+    assert not content(out)["complete"]
+    assert list(content(out)["frames"]) == ["1.png"]
+    assert files(out) == ["cameras.json", "overlays/1.png", "top_views/1.png"]
+
+
+def test_foreign_folders_are_left_alone(run, folder, tmp_path, capsys):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("my own")
+    code, out = run(folder)
+    assert code == 2
+    assert "holds files, and no cameras.json" in capsys.readouterr().err
+    assert files(out) == ["thesis.txt"]
+    assert run(folder, "--overwrite")[0] == 0
+    assert run(folder)[0] == 0
+    assert (out / "thesis.txt").read_text() == "my own"
+
+
+def test_out_is_a_file(run, folder, tmp_path, capsys):
+    (tmp_path / "out").write_text("")
+    assert run(folder)[0] == 2
+    assert "is no folder to write to" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["16:0", "wide", "-1", "inf"])
+def test_wrong_aspect_ratio(run, folder, text):
+    assert run(folder, f"--aspect-ratio={text}")[0] == 2
+
+
+def test_the_shipped_config_with_untrained_weights(tool, folder, tmp_path):
+    options = ["input_size=(64,96)"]
+    config = load_config(CONFIG, {"input_size": (64, 96)})
+    init_default_scope("footmm")
+    weights = tmp_path / "weights.pth"
+    torch.save(MODELS.build(config.model).state_dict(), weights)
+    out = tmp_path / "out"
+    arguments = [CONFIG, str(weights), str(folder), "--out", str(out), "--smooth"]
+    tool.main([*arguments, "--batch-size", "2", "--device", "cpu", "--cfg-options", *options])
+    assert list(content(out)["frames"]) == ["1.png", "2.jpg", "10.png"]
