@@ -17,6 +17,7 @@ from torch import Tensor
 
 from footmm.errors import DataFormatError
 from footmm.pitch.frames import (
+    pixel_scaling,
     soccernet_to_world,
     synloc_to_world,
     world_to_soccernet,
@@ -314,12 +315,7 @@ class Camera:
 
     def resized(self, width: int, height: int) -> Camera:
         """Return the cameras of the same picture at another size."""
-        old_width, old_height = self.image_size
-        x, y = width / old_width, height / old_height
-        # Pixel centres are at integers, so the image's corner, which stays, is at -0.5.
-        scale = self.intrinsics.new_tensor(
-            [[x, 0.0, 0.5 * (x - 1)], [0.0, y, 0.5 * (y - 1)], [0.0, 0.0, 1.0]]
-        )
+        scale = self.intrinsics.new_tensor(pixel_scaling(self.image_size, (width, height)))
         return replace(self, intrinsics=scale @ self.intrinsics, image_size=(width, height))
 
     # Geometry

@@ -14,18 +14,33 @@ SynLoc (Spiideo scenes)
     Metres; origin at the centre spot; x ACROSS the width, away from the main camera, y ALONG the
     length to the left, z up.
 
-All functions take arrays or tensors ``(..., 2)`` (ground points) or ``(..., 3)`` and return the
-same kind.
+The converters of world points take arrays or tensors ``(..., 2)`` (ground points) or ``(..., 3)``
+and return the same kind.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
 import torch
 
 Points = TypeVar("Points", np.ndarray, torch.Tensor)
+
+
+def pixel_scaling(old_size: Sequence[int], new_size: Sequence[int]) -> np.ndarray:
+    """The map between the pixels of a picture at two sizes; the image's corner, at -0.5, stays.
+
+    Args:
+        old_size: Width and height in pixels.
+        new_size: Width and height in pixels.
+
+    Returns:
+        ``(3, 3)``; multiplied by a homography to the old size, the one to the new size.
+    """
+    x, y = (new / old for new, old in zip(new_size, old_size, strict=True))
+    return np.array([[x, 0.0, 0.5 * (x - 1)], [0.0, y, 0.5 * (y - 1)], [0.0, 0.0, 1.0]])
 
 
 def soccernet_to_world(points: Points) -> Points:

@@ -18,7 +18,7 @@ from mmengine.visualization import Visualizer
 from mmpose.structures import PoseDataSample
 
 from footmm.errors import DataFormatError
-from footmm.evaluation.functional import pixel_scaling, reprojection_errors
+from footmm.evaluation.functional import reprojection_errors
 from footmm.pitch.camera import SOCCERNET_IMAGE_SIZE, Camera
 from footmm.pitch.dimensions import LINE_CLASSES
 from footmm.pitch.draw import (
@@ -28,6 +28,7 @@ from footmm.pitch.draw import (
     draw_keypoints,
     draw_pitch,
 )
+from footmm.pitch.frames import pixel_scaling
 from footmm.registry import VISUALIZERS
 from footmm.structures.calibrated_frame import CalibratedFrame, camera_for_image
 

@@ -18,6 +18,7 @@ from mmpose.datasets.transforms import PackPoseInputs
 
 from footmm.pitch.camera import SOCCERNET_IMAGE_SIZE
 from footmm.pitch.dimensions import LEFT_RIGHT_MIRROR
+from footmm.pitch.frames import pixel_scaling
 from footmm.pitch.homography import apply_homography
 from footmm.pitch.keypoints import KEYPOINT_SETS
 from footmm.registry import TRANSFORMS
@@ -99,7 +100,7 @@ class PitchResize(BaseTransform):
             self.size,
             interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
         )
-        _move(results, _resize_matrix(old_size, self.size), self.size)
+        _move(results, pixel_scaling(old_size, self.size), self.size)
         return results
 
     def __repr__(self) -> str:
@@ -149,7 +150,7 @@ class PitchRandomWarp(PitchResize):
             return super().transform(results)
         _scale_to_file(results)
         image = results["img"]
-        matrix = self._random_warp() @ _resize_matrix(image.shape[1::-1], self.size)
+        matrix = self._random_warp() @ pixel_scaling(image.shape[1::-1], self.size)
         results["img"] = _warp(image, matrix, self.size)
         _move(results, matrix, self.size)
         return results
@@ -232,14 +233,6 @@ def _scale_to_file(results: dict) -> None:
     results["lines"] = {name: points * scale for name, points in results["lines"].items()}
 
 
-def _resize_matrix(old_size: Sequence[int], new_size: Sequence[int]) -> np.ndarray:
-    """Return the map ``(3, 3)`` of pixels when an image (width, height) is resized."""
-    scale = np.asarray(new_size) / np.asarray(old_size)
-    matrix = np.diag([*scale, 1.0])
-    matrix[:2, 2] = (scale - 1) / 2
-    return matrix
-
-
 def _move(results: dict, matrix: np.ndarray, size: tuple[int, int]) -> None:
     """Move the labels by a map ``(3, 3)`` of the image to a new one of a size (width, height)."""
     results["image_homography"] = matrix @ results["image_homography"]
@@ -271,7 +264,7 @@ def _warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.nd
         old_size = image.shape[1::-1]
         half = (old_size[0] // 2, old_size[1] // 2)
         image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
-        matrix = matrix @ _resize_matrix(half, old_size)
+        matrix = matrix @ pixel_scaling(half, old_size)
     return cv2.warpPerspective(
         image, matrix, size, borderMode=cv2.BORDER_CONSTANT, borderValue=_PADDING
     )

@@ -15,7 +15,6 @@ from footmm.evaluation.functional.calibration_jac import (
 from footmm.evaluation.functional.homography_errors import (
     PointErrors,
     correct_keypoints,
-    pixel_scaling,
     point_errors,
     reprojection_errors,
     visible_pitch_points,
@@ -65,7 +64,6 @@ __all__ = [
     "iou_whole",
     "k_reciprocal_distances",
     "pairwise_distances",
-    "pixel_scaling",
     "point_errors",
     "project_markings",
     "projection_error",

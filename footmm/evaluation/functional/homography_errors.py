@@ -33,20 +33,6 @@ class PointErrors(NamedTuple):
     pixels: np.ndarray
 
 
-def pixel_scaling(old_size: tuple[int, int], new_size: tuple[int, int]) -> np.ndarray:
-    """The map between the pixels of a picture at two sizes, pixel centres at integers.
-
-    Args:
-        old_size: Width and height in pixels.
-        new_size: Width and height in pixels.
-
-    Returns:
-        ``(3, 3)``; multiplied by a homography to the old size, the one to the new size.
-    """
-    x, y = (new / old for new, old in zip(new_size, old_size, strict=True))
-    return np.array([[x, 0.0, 0.5 * (x - 1)], [0.0, y, 0.5 * (y - 1)], [0.0, 0.0, 1.0]])
-
-
 def visible_pitch_points(
     homography: np.ndarray,
     image_size: tuple[int, int],

@@ -26,7 +26,6 @@ from footmm.evaluation.functional import (
     frame_jac,
     iou_part,
     iou_whole,
-    pixel_scaling,
     projection_error,
     published_iou_part,
     published_projection_error,
@@ -35,6 +34,7 @@ from footmm.evaluation.functional import (
     visible_pitch_points,
 )
 from footmm.pitch.camera import SOCCERNET_IMAGE_SIZE
+from footmm.pitch.frames import pixel_scaling
 from footmm.pitch.homography import apply_homography
 from footmm.registry import METRICS
 

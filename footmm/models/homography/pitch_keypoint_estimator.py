@@ -17,6 +17,7 @@ from footmm.errors import ConfigError, did_you_mean
 from footmm.models.common.pretrained import PretrainedMixin
 from footmm.pitch.calibration import Calibration, CalibrationSettings, calibrate
 from footmm.pitch.camera import SOCCERNET_IMAGE_SIZE
+from footmm.pitch.frames import pixel_scaling
 from footmm.pitch.homography import apply_homography
 from footmm.registry import MODELS
 
@@ -105,7 +106,7 @@ class PitchKeypointEstimator(PretrainedMixin, BasePoseEstimator):
         """Write what was found in the pixels of the input to a data sample, and the camera."""
         to_original = np.linalg.inv(sample.metainfo["image_homography"])
         height, width = sample.metainfo["ori_shape"][:2]
-        to_solver = _resizing((width, height), SOCCERNET_IMAGE_SIZE)
+        to_solver = pixel_scaling((width, height), SOCCERNET_IMAGE_SIZE)
         keypoints = _map_points(to_original, found.keypoints)
         sample.pred_instances = InstanceData(
             keypoints=keypoints.astype(np.float32), keypoint_scores=found.keypoint_scores
@@ -152,12 +153,6 @@ def _calibration_settings(options: Mapping[str, Any]) -> CalibrationSettings:
 
 def _map_points(homography: np.ndarray, points: np.ndarray) -> np.ndarray:
     return apply_homography(homography, points).numpy()
-
-
-def _resizing(size: tuple[int, int], new_size: tuple[int, int]) -> np.ndarray:
-    """Map between the pixels of two sizes of one picture, as :meth:`Camera.resized` does it."""
-    x, y = (new / old for new, old in zip(new_size, size, strict=True))
-    return np.array([[x, 0.0, 0.5 * (x - 1)], [0.0, y, 0.5 * (y - 1)], [0.0, 0.0, 1.0]])
 
 
 def _add_calibration(

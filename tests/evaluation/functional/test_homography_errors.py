@@ -8,13 +8,13 @@ import torch
 
 from footmm.evaluation.functional import (
     correct_keypoints,
-    pixel_scaling,
     point_errors,
     reprojection_errors,
     visible_pitch_points,
 )
 from footmm.pitch.camera import Camera
 from footmm.pitch.dimensions import PitchDimensions
+from footmm.pitch.frames import pixel_scaling
 
 SIZE = (101, 51)
 #: One metre is one pixel; the middle of the image is the centre spot, y goes up.

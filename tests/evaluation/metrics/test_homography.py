@@ -15,8 +15,9 @@ from mmpose.structures import PoseDataSample
 
 from footmm.errors import ConfigError, DataFormatError
 from footmm.evaluation import CalibrationJaC, HomographyIoU, KeypointPCK, ReprojectionError
-from footmm.evaluation.functional import pixel_scaling, project_markings
+from footmm.evaluation.functional import project_markings
 from footmm.pitch.camera import Camera
+from footmm.pitch.frames import pixel_scaling
 from footmm.pitch.homography import orient_homography
 from footmm.registry import METRICS
 
