@@ -34,14 +34,18 @@ class BFloat16OptimWrapper(OptimWrapper):
     """Runs the forward pass under bfloat16 autocast on the model's device, CPU or CUDA.
 
     Weights, gradients and the optimizer's state stay in float32, and there is no loss scaling, so
-    gradient accumulation, clipping and checkpoints are those of ``OptimWrapper``.
+    gradient accumulation, clipping and checkpoints are those of ``OptimWrapper``. A CPU without
+    bfloat16 instructions would only be slower for it and computes in float32.
     """
 
     @contextmanager
     def optim_context(self, model: nn.Module) -> Iterator[None]:
         """Autocast, inside MMEngine's context that delays gradient synchronisation."""
         device = next(model.parameters()).device.type
-        with super().optim_context(model), torch.autocast(device, dtype=torch.bfloat16):
+        autocast = torch.autocast(
+            device, dtype=torch.bfloat16, enabled=device != "cpu" or _cpu_has_fast_bfloat16()
+        )
+        with super().optim_context(model), autocast:
             yield
 
 

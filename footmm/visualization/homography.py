@@ -45,7 +45,7 @@ SCORE_COLORS: tuple[tuple[float, Color], ...] = (
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _TILE_SIZE = SOCCERNET_IMAGE_SIZE
-_PANEL_WIDTH, _GAP, _LINE_HEIGHT = 420, 14, 26
+_PANEL_WIDTH, _GAP, _LINE_HEIGHT = 420, 14, 21
 _COLUMNS = 2
 
 
@@ -225,7 +225,7 @@ def _draw_caption(image: np.ndarray, frame: CalibratedFrame, scale: float) -> np
     """Write confidence or failure on a dark strip into the upper left corner of the image."""
     text, color = f"confidence {frame.confidence:.2f}", PREDICTED
     if frame.camera is None:
-        text, color = f"no camera: {frame.failure}", ALARM
+        text, color = textwrap.shorten(f"no camera: {frame.failure}", 90, placeholder=" ..."), ALARM
     size, pad = 0.6 * scale, round(8 * scale)
     (width, height), below = cv2.getTextSize(text, _FONT, size, 1)
     strip = image[: height + below + 2 * pad, : width + 2 * pad]
@@ -245,7 +245,7 @@ def _write_figures(
     """Write the figures of a frame into its panel, from a row on."""
     rows: list[tuple[str, Color]] = [(path.name, INK)]
     if frame.camera is None:
-        rows += [(row, ALARM) for row in textwrap.wrap(f"no camera: {frame.failure}", 38)]
+        rows += [(row, ALARM) for row in textwrap.wrap(f"no camera: {frame.failure}", 42)]
     else:
         rows.append((f"confidence {frame.confidence:.2f}", INK))
     if frame.homography is not None and truth.homography is not None:
@@ -257,7 +257,7 @@ def _write_figures(
     rows.append((f"{int((frame.scores >= sure).sum())} keypoints with score {sure} or more", FAINT))
     for row, (text, color) in enumerate(rows):
         place = (2, top + row * _LINE_HEIGHT)
-        cv2.putText(panel, text, place, _FONT, 0.62, color, 1, cv2.LINE_AA)
+        cv2.putText(panel, text, place, _FONT, 0.5, color, 1, cv2.LINE_AA)
 
 
 def _write_legend(panel: np.ndarray) -> None:
@@ -265,7 +265,7 @@ def _write_legend(panel: np.ndarray) -> None:
     rows = [(f"keypoint, score from {lowest:g}", color) for lowest, color in SCORE_COLORS[::-1]]
     rows += [("ground in view, predicted", PREDICTED), ("true markings and ground in view", TRUE)]
     for row, (text, color) in enumerate(rows):
-        y = panel.shape[0] - 8 - row * (_LINE_HEIGHT - 5)
+        y = panel.shape[0] - 8 - row * _LINE_HEIGHT
         cv2.circle(panel, (9, y - 5), 6, FAINT, -1, cv2.LINE_AA)
         cv2.circle(panel, (9, y - 5), 5, color, -1, cv2.LINE_AA)
         cv2.putText(panel, text, (24, y), _FONT, 0.45, FAINT, 1, cv2.LINE_AA)

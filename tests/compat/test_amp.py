@@ -33,7 +33,18 @@ def sgd(model, **kwargs):
     return BFloat16OptimWrapper(torch.optim.SGD(model.parameters(), lr=1.0), **kwargs)
 
 
-def test_the_forward_pass_is_bfloat16_and_weights_stay_float32():
+@pytest.fixture
+def machine(monkeypatch):
+    def set_up(cuda=False, cpu=False):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: cuda)
+        capabilities = {"avx512_f": True, "avx512_bf16": cpu}
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
+
+    return set_up
+
+
+def test_the_forward_pass_is_bfloat16_and_weights_stay_float32(machine):
+    machine(cpu=True)
     model = linear()
     wrapper = sgd(model)
     with wrapper.optim_context(model):
@@ -44,6 +55,13 @@ def test_the_forward_pass_is_bfloat16_and_weights_stay_float32():
     assert model.weight.dtype == model.weight.grad.dtype == torch.float32
     wrapper.step()
     assert model.weight[0].tolist() == [-0.5, -1.5, -2.5]
+
+
+def test_a_cpu_without_bfloat16_computes_in_float32(machine):
+    machine(cpu=False)
+    model = linear()
+    with sgd(model).optim_context(model):
+        assert model(torch.ones(1, 3)).dtype == torch.float32
 
 
 def test_small_updates_are_not_lost_to_bfloat16():
@@ -84,16 +102,6 @@ def test_the_state_is_that_of_the_plain_wrapper():
     wrapper = sgd(model)
     wrapper.load_state_dict(plain.state_dict())
     assert wrapper.get_lr() == {"lr": [0.25]}
-
-
-@pytest.fixture
-def machine(monkeypatch):
-    def set_up(cuda=False, cpu=False):
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: cuda)
-        capabilities = {"avx512_f": True, "avx512_bf16": cpu}
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities, raising=False)
-
-    return set_up
 
 
 @pytest.mark.parametrize("device", ["cuda", "cpu"])
