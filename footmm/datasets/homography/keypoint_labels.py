@@ -10,13 +10,19 @@ import numpy as np
 import torch
 
 from footmm.pitch.camera import SOCCERNET_IMAGE_SIZE, Camera
-from footmm.pitch.homography import MIN_POINTS, apply_homography
+from footmm.pitch.homography import MIN_POINTS, apply_homography, fit_homography
 from footmm.pitch.keypoints import ON_LINE, KeypointSet
 from footmm.pitch.line_keypoints import KeypointSource, keypoints_from_lines
 
 #: Pixels outside the image from which on a homography is trusted to say that a point is not seen,
 #: also where it does not tell the point's place well.
 _SAFE_MARGIN = 0.05 * SOCCERNET_IMAGE_SIZE[0]
+
+#: Metres along and across the pitch, at which an image through a lens is compared with plain ones.
+_GROUND_GRID = (
+    torch.linspace(-52.5, 52.5, 53, dtype=torch.float64),
+    torch.linspace(-34.0, 34.0, 35, dtype=torch.float64),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +33,8 @@ class KeypointLabels:
         xy: ``(K, 2)`` float32; NaN where the place is not known, or behind the camera.
         visible: ``(K, 2)`` float32, mmpose's pair of visibility and weight: (1, 1) in the image,
             (0, 1) known to be out of it, (0, 0) not known.
-        homography: ``(3, 3)`` float64, ground (x, y, 1) in metres to pixels, without the lens; None
-            where it is not known.
+        homography: ``(3, 3)`` float64, ground (x, y, 1) in metres to pixels; None where it is not
+            known. Where a lens bends the image, the one that explains the ground in view best.
     """
 
     xy: np.ndarray
@@ -81,8 +87,17 @@ def labels_from_camera(parameters: dict[str, Any], keypoint_set: KeypointSet) ->
     return KeypointLabels(
         camera.project(world).numpy().astype(np.float32),
         np.stack([visible, np.ones_like(visible)], axis=-1).astype(np.float32),
-        camera.homography().numpy(),
+        _plain_homography(camera),
     )
+
+
+def _plain_homography(camera: Camera) -> np.ndarray:
+    if camera.lens is None:
+        return camera.homography().numpy()
+    ground = torch.cartesian_prod(*_GROUND_GRID)
+    world = torch.nn.functional.pad(ground, (0, 1))
+    fit = fit_homography(ground, camera.project(world), camera.visible(world).double())
+    return (fit.homography if fit.valid else camera.homography()).numpy()
 
 
 class KeypointLabelStore:

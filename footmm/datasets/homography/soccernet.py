@@ -60,8 +60,9 @@ class SoccerNetCalibrationDataset(ImageDataset):
     * ``lines``, clean line class -> ``(N, 2)`` float64;
     * for the metrics, left alone by all transforms: ``annotated_lines`` (the same lines),
       ``ground_truth_keypoints`` ``(K, 2)``, ``ground_truth_keypoints_visible`` ``(K, 2)``,
-      ``ground_truth_homography`` ``(3, 3)`` float64 from the ground to pixels, or None, and
-      ``ground_truth_camera``, the camera's json or None.
+      ``ground_truth_homography`` ``(3, 3)`` float64 from the ground to pixels, or None (where a
+      lens bends the image, the one that explains it best), and ``ground_truth_camera``, the
+      camera's json or None.
 
     Source: https://github.com/SoccerNet/sn-calibration
 

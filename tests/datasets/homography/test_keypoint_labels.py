@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,7 +14,9 @@ from footmm.datasets.homography.keypoint_labels import (
     labels_from_lines,
 )
 from footmm.pitch.dimensions import clean_line_name
+from footmm.pitch.homography import apply_homography
 from footmm.pitch.keypoints import KEYPOINT_SETS
+from footmm.pitch.lens import BrownConradyLens
 
 KP57 = KEYPOINT_SETS["kp57"]
 
@@ -36,6 +39,20 @@ def test_exact_camera_knows_everything(camera):
     assert np.allclose(labels.xy[shown], camera.project(world).numpy()[shown], atol=1e-3)
     centre = labels.homography @ [0.0, 0.0, 1.0]
     assert np.allclose(centre[:2] / centre[2], camera.project(torch.zeros(1, 3)).numpy())
+
+
+def test_homography_of_a_bent_image_is_the_one_that_explains_it_best(camera):
+    bent = replace(camera, lens=BrownConradyLens.from_radial(0.3))
+    ground = np.mgrid[-52:53:4, -34:35:4].reshape(2, -1).T.astype(float)
+    world = np.pad(ground, ((0, 0), (0, 1)))
+    seen = bent.visible(world).numpy()
+    pixels = bent.project(world).numpy()[seen]
+    found = labels_from_camera(bent.to_soccernet(), KP57).homography
+    errors = [
+        np.linalg.norm(apply_homography(homography, ground[seen]).numpy() - pixels, axis=1).mean()
+        for homography in (found, bent.homography())
+    ]
+    assert errors[0] < 0.6 * errors[1]
 
 
 def test_lines_give_the_keypoints_of_the_camera(camera, pixels):
