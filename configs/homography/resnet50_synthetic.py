@@ -11,7 +11,7 @@ keypoint_set = "kp57"
 batch_size = 16
 # Two cores compute faster than one that computes and one that loads.
 num_workers = 0
-max_epochs = 6
+max_epochs = 4
 warmup_epochs = 1
 learning_rate = 2e-3
 data_root = "data/synthetic"
@@ -32,7 +32,7 @@ train_pipeline = [
     dict(
         type="Albumentation",
         transforms=[
-            dict(type="ColorJitter", brightness=0.3, contrast=0.3, saturation=0.3, p=0.5),
+            dict(type="ColorJitter", brightness=0.3, contrast=0.3, saturation=0.3, hue=0.02, p=0.5),
             dict(type="GaussianBlur", blur_limit=(3, 5), p=0.2),
         ],
     ),
@@ -58,10 +58,10 @@ model = dict(
     neck=dict(
         type="FinestFeaturePyramid",
         in_channels=tuple(_channels * 4 * 2**stage for stage in range(4)),
-        out_channels=128,
+        out_channels=64,
     ),
     head=dict(
-        in_channels=128,
+        in_channels=64,
         keypoint_set=keypoint_set,
         deconv_out_channels=None,
         deconv_kernel_sizes=None,

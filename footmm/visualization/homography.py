@@ -29,6 +29,7 @@ from footmm.pitch.draw import (
     draw_pitch,
 )
 from footmm.pitch.frames import pixel_scaling
+from footmm.pitch.keypoints import KEYPOINT_SETS
 from footmm.registry import VISUALIZERS
 from footmm.structures.calibrated_frame import CalibratedFrame, camera_for_image
 
@@ -179,6 +180,23 @@ class HomographyVisualizer(Visualizer):
         if not tiles:
             return {}
         return {"calibration": cv2.cvtColor(_sheet(tiles), cv2.COLOR_BGR2RGB)}
+
+    def draw_dataset_sample(self, image: np.ndarray, sample: PoseDataSample) -> np.ndarray:
+        """Draw the labels of a sample that has been through a pipeline.
+
+        Args:
+            image: The model's input, RGB, uint8, ``(H, W, 3)``.
+            sample: With the keypoints in ``gt_instances``, if it is labelled.
+
+        Returns:
+            A new image.
+        """
+        if "gt_instances" not in sample or "keypoints" not in sample.gt_instances:
+            return image
+        names = KEYPOINT_SETS[sample.keypoint_set].names
+        labels = sample.gt_instances
+        visible = np.asarray(labels.keypoints_visible)[0] > 0
+        return draw_keypoints(image, np.asarray(labels.keypoints)[0], visible, names, radius=2.0)
 
     def _tile(self, sample: PoseDataSample) -> np.ndarray:
         frame, truth = CalibratedFrame.from_sample(sample), FrameTruth.from_sample(sample)

@@ -66,6 +66,24 @@ class PitchKeypointEstimator(PretrainedMixin, BasePoseEstimator):
         )
         self.calibration_settings = _calibration_settings(test_cfg.get("calibration") or {})
 
+    def forward(
+        self,
+        inputs: Tensor,
+        data_samples: Sequence[PoseDataSample] | None = None,
+        mode: str = "tensor",
+    ) -> Tensor | dict[str, Tensor] | list[PoseDataSample]:
+        """Run the model in one of MMEngine's modes; ``tensor`` needs no data samples.
+
+        Args:
+            inputs: Normalised RGB images, ``(N, 3, H, W)``.
+            data_samples: N data samples.
+            mode: ``tensor``, ``loss`` or ``predict``.
+
+        Returns:
+            The head's maps (logits), the losses by name, or the data samples with predictions.
+        """
+        return super().forward(inputs, data_samples, mode)
+
     def loss(self, inputs: Tensor, data_samples: Sequence[PoseDataSample]) -> dict[str, Tensor]:
         """The head's losses of normalised RGB images ``(N, 3, H, W)``."""
         return self.head.loss(self.extract_feat(inputs), data_samples, self.train_cfg)
