@@ -42,7 +42,9 @@ def test_head_of_ones_own_trains(tmp_path, monkeypatch):
     assert (tmp_path / "work/epoch_1.pth").is_file()
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/simulation.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/homography.md", "docs/reid.md", "docs/simulation.md"]
+)
 def test_files_that_a_page_names_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")
     linked = re.findall(r"\]\(([^)#:]+)\)", text)
@@ -50,6 +52,13 @@ def test_files_that_a_page_names_exist(page):
     paths = [(ROOT / page).parent / path for path in linked] + [ROOT / path for path in named]
     assert paths
     assert not [path for path in paths if not path.exists()]
+
+
+def test_solver_of_the_homography_page_runs():
+    solver, _ = code_blocks("docs/homography.md", "python")
+    names: dict = {}
+    exec(solver, names)
+    assert names["found"].failure is None
 
 
 def test_simulation_page_runs():

@@ -1,8 +1,8 @@
 """Levenberg-Marquardt for a batch at once: every item has its own damping and stops by itself.
 
 The cost of an item is ``sum_i w_i rho(d_i^2)`` over its observations, with d_i the distance and
-rho the robust kernel. Jacobians come from forward-mode automatic differentiation
-(``torch.func``) at the present estimate, where the parameters are a small update that is zero.
+rho the robust kernel, plus the squares of the model's penalties. Written in numpy: a problem has
+about ten unknowns and a hundred observations, so that the number of operations decides.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from footmm.errors import did_you_mean
-from footmm.pitch.observations import Observations, View, residuals
+from footmm.pitch.observations import Observations, View, linearise
 
 Kernel = Literal["none", "huber", "cauchy"]
+State = tuple[np.ndarray, ...]
 
 _FIRST_DAMPING = 1e-3
 _DAMPING_STEP = 10.0
@@ -65,21 +65,21 @@ class RefinementSettings:
                 raise ValueError(f"{name} must be positive, got {getattr(self, name)}")
 
 
-def _no_kernel(squared: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    return squared, torch.ones_like(squared)
+def _no_kernel(squared: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    return squared, np.ones_like(squared)
 
 
-def _huber(squared: Tensor, scale: float) -> tuple[Tensor, Tensor]:
-    distance = squared.clamp_min(scale**2).sqrt()
-    return torch.minimum(squared, 2 * scale * distance - scale**2), scale / distance
+def _huber(squared: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    distance = np.sqrt(np.maximum(squared, scale**2))
+    return np.minimum(squared, 2 * scale * distance - scale**2), scale / distance
 
 
-def _cauchy(squared: Tensor, scale: float) -> tuple[Tensor, Tensor]:
+def _cauchy(squared: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
     ratio = squared / scale**2
-    return scale**2 * torch.log1p(ratio), 1 / (1 + ratio)
+    return scale**2 * np.log1p(ratio), 1 / (1 + ratio)
 
 
-_KERNELS: dict[str, Callable[[Tensor, float], tuple[Tensor, Tensor]]] = {
+_KERNELS: dict[str, Callable[[np.ndarray, float], tuple[np.ndarray, np.ndarray]]] = {
     "none": _no_kernel,
     "huber": _huber,
     "cauchy": _cauchy,
@@ -87,136 +87,176 @@ _KERNELS: dict[str, Callable[[Tensor, float], tuple[Tensor, Tensor]]] = {
 """rho and its derivative at squared distances."""
 
 
-class _Model(Protocol):
-    """What Levenberg-Marquardt needs to know. A state is a tuple of tensors ``(B, ...)``."""
+class Model(Protocol):
+    """What Levenberg-Marquardt needs to know. A state is a tuple of arrays ``(B, ...)``."""
 
-    num_parameters: int
-
-    def retract(self, state: tuple[Tensor, ...], update: Tensor) -> tuple[Tensor, ...]:
+    def retract(self, state: State, update: np.ndarray) -> State:
         """The state after an update ``(B, P)``."""
 
-    def view(self, state: tuple[Tensor, ...]) -> View:
+    def view(self, state: State) -> View:
         """The state, seen from the observations."""
+
+    def directions(self, state: State, view: View) -> np.ndarray:
+        """Derivatives ``(B, 14, P)`` of the view by an update that is zero."""
+
+    def penalties(self, state: State) -> tuple[np.ndarray, np.ndarray]:
+        """Further residuals ``(B, Q)`` of the cost, in pixels, and derivatives ``(B, Q, P)``."""
 
 
 class Solution(NamedTuple):
-    """Where Levenberg-Marquardt ended; fields as in :class:`HomographyRefinement`."""
+    """Where Levenberg-Marquardt ended.
 
-    state: tuple[Tensor, ...]
-    valid: Tensor
-    converged: Tensor
-    rms_px: Tensor
-    iterations: Tensor
+    Attributes:
+        state: The model's parameters, arrays ``(B, ...)``.
+        valid: ``(B,)`` bool: the start was usable and the problem determines the parameters.
+        converged: ``(B,)`` bool: valid, and the last step was below the tolerance.
+        rms_px: ``(B,)`` root of the weighted mean squared distance; nan where invalid.
+        iterations: ``(B,)`` int, steps tried.
+        cost: ``(B,)``, with the kernel and the penalties.
+        distances: ``(B, N + L + C)`` squared distances of the observations.
+    """
+
+    state: State
+    valid: np.ndarray
+    converged: np.ndarray
+    rms_px: np.ndarray
+    iterations: np.ndarray
+    cost: np.ndarray
+    distances: np.ndarray
 
 
-def _costs(
-    residual: Tensor, seen: Observations, settings: RefinementSettings
-) -> tuple[Tensor, Tensor]:
-    """Cost ``(B,)`` of residuals ``(B, R)``, and the weights ``(B, R)`` of their squares."""
-    count = seen.points.shape[1]
-    squared = residual.square()
-    distances = torch.cat(
-        [squared[:, :count] + squared[:, count : 2 * count], squared[:, 2 * count :]], -1
-    )
+class _Problem(NamedTuple):
+    """A quadratic model of the cost at some states.
+
+    Attributes:
+        cost: ``(B,)``; inf where a point is behind the camera.
+        distances: ``(B, N + L + C)`` squared.
+        jacobian: ``(B, R, P)`` of observations' residuals.
+        gradient: ``(B, P)``, half the cost's.
+        normal: ``(B, P, P)``, half of the cost's second derivative, as Gauss and Newton have it.
+    """
+
+    cost: np.ndarray
+    distances: np.ndarray
+    jacobian: np.ndarray
+    gradient: np.ndarray
+    normal: np.ndarray
+
+
+def _problem(
+    model: Model, state: State, seen: Observations, settings: RefinementSettings
+) -> _Problem:
+    view = model.view(state)
+    residual, by_view, in_front = linearise(view, seen)
+    jacobian = by_view @ model.directions(state, view)
+    distances = seen.distances(residual)
     value, slope = _KERNELS[settings.kernel](distances, settings.kernel_scale)
-    weights = seen.weights * slope
-    return (seen.weights * value).sum(-1), torch.cat([weights[:, :count], weights], -1)
-
-
-def _linearised(
-    model: _Model, state: tuple[Tensor, ...], seen: Observations
-) -> tuple[Tensor, Tensor]:
-    """Residuals ``(B, R)`` and their Jacobian ``(B, R, P)``."""
-
-    def updated(update: Tensor) -> tuple[Tensor, Tensor]:
-        # One update for all items: they are independent, so each gets its own Jacobian.
-        everywhere = update.expand(len(seen.weights), -1)
-        residual, _ = residuals(model.view(model.retract(state, everywhere)), seen)
-        return residual, residual
-
-    zero = seen.weights.new_zeros(model.num_parameters)
-    jacobian, residual = torch.func.jacfwd(updated, has_aux=True)(zero)
-    return residual, jacobian
+    cost = (seen.weights * value).sum(-1)
+    weighted = jacobian * seen.by_residual(seen.weights * slope)[..., None]
+    penalty, by_state = model.penalties(state)
+    weighted_t, by_state_t = weighted.transpose(0, 2, 1), by_state.transpose(0, 2, 1)
+    return _Problem(
+        np.where(in_front, cost + (penalty * penalty).sum(-1), np.inf),
+        distances,
+        jacobian,
+        (weighted_t @ residual[..., None] + by_state_t @ penalty[..., None])[..., 0],
+        weighted_t @ jacobian + by_state_t @ by_state,
+    )
 
 
 def levenberg_marquardt(
-    model: _Model,
-    state: tuple[Tensor, ...],
-    seen: Observations,
-    settings: RefinementSettings,
+    model: Model, state: State, seen: Observations, settings: RefinementSettings
 ) -> Solution:
     """Minimise the cost of every item (Marquardt's scaling, damping by factors of ten)."""
-    residual, in_front = residuals(model.view(state), seen)
-    cost, _ = _costs(residual, seen, settings)
-    usable = seen.sound & in_front & cost.isfinite()
-    active, converged = usable.clone(), torch.zeros_like(usable)
-    damping = torch.full_like(cost, _FIRST_DAMPING)
-    iterations = torch.zeros_like(cost, dtype=torch.int64)
-    total_weight = seen.weights.sum(-1)
+    with np.errstate(all="ignore"):
+        return _minimise(model, state, seen, settings)
+
+
+def _minimise(
+    model: Model, state: State, seen: Observations, settings: RefinementSettings
+) -> Solution:
+    here = _problem(model, state, seen, settings)
+    usable = seen.sound & np.isfinite(here.cost)
+    active, converged = usable.copy(), np.zeros_like(usable)
+    damping = np.full_like(here.cost, _FIRST_DAMPING)
+    iterations = np.zeros(here.cost.shape, dtype=np.int64)
+    goal = settings.tolerance**2 * seen.weights.sum(-1)
     for _ in range(settings.max_iterations):
         if not active.any():
             break
-        residual, jacobian = _linearised(model, state, seen)
-        cost, weights = _costs(residual, seen, settings)
-        step, moved = _step(residual, jacobian, weights, damping)
+        step, moved = _step(here, usable, damping)
         candidate = model.retract(state, step)
-        candidate_residual, in_front = residuals(model.view(candidate), seen)
-        candidate_cost, _ = _costs(candidate_residual, seen, settings)
+        there = _problem(model, candidate, seen, settings)
 
-        better = active & in_front & (candidate_cost <= cost)
-        state = tuple(
-            where_items(better, new, old) for new, old in zip(candidate, state, strict=True)
-        )
-        is_near = moved < settings.tolerance**2 * total_weight
-        converged |= active & is_near & (damping <= _MAX_TRUSTED_DAMPING)
+        better = active & (there.cost <= here.cost)
+        state = _where(better, candidate, state)
+        here = _Problem(*_where(better, there, here))
+        converged |= active & (moved < goal) & (damping <= _MAX_TRUSTED_DAMPING)
         iterations += active
-        damping = torch.where(better, damping / _DAMPING_STEP, damping * _DAMPING_STEP)
-        damping = damping.clamp_min(_MIN_DAMPING)
+        damping = np.where(better, damping / _DAMPING_STEP, damping * _DAMPING_STEP)
+        damping = np.maximum(damping, _MIN_DAMPING)
         active &= ~converged & (damping < _MAX_DAMPING)
-    return _solution(model, state, seen, usable, converged, iterations)
+    return _solution(model, state, seen, here, usable, converged, iterations)
 
 
 def _step(
-    residual: Tensor, jacobian: Tensor, weights: Tensor, damping: Tensor
-) -> tuple[Tensor, Tensor]:
+    problem: _Problem, usable: np.ndarray, damping: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """The damped step ``(B, P)``, and the weighted sum of squared pixels it moves by ``(B,)``."""
-    normal, scale = _normal_matrix(jacobian, weights)
-    gradient = ((weights * residual)[:, None] @ jacobian)[:, 0] / scale
-    damped = normal + torch.diag_embed(damping[:, None].expand_as(scale))
-    factor, _ = torch.linalg.cholesky_ex(damped)
-    step = -torch.cholesky_solve(gradient[..., None], factor)
-    moved = (step.mT @ normal @ step)[:, 0, 0]
-    return step[..., 0] / scale, moved
+    scale, eigenvalues, axes = _decomposed(problem.normal, usable)
+    along = (axes.transpose(0, 2, 1) @ (problem.gradient / scale)[..., None])[..., 0]
+    along = -along / (eigenvalues + damping[:, None])
+    moved = (eigenvalues * along * along).sum(-1)
+    return (axes @ along[..., None])[..., 0] / scale, moved
 
 
-def _normal_matrix(jacobian: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """J^T W J scaled to ones on the diagonal ``(B, P, P)``, and the roots of its diagonal."""
-    normal = (jacobian * weights[..., None]).mT @ jacobian
-    scale = normal.diagonal(dim1=-2, dim2=-1).clamp_min(1e-300).sqrt()
-    return normal / (scale[:, None] * scale[..., None]), scale
+def _decomposed(
+    normal: np.ndarray, usable: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Roots of the diagonal, and eigenvalues and axes of the matrix scaled to ones there."""
+    # One item that is not finite would fail them all.
+    usable = usable & np.isfinite(normal).all((1, 2))
+    normal = np.where(usable[:, None, None], normal, 0.0)
+    diagonal = np.einsum("bii->bi", normal)
+    scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+    eigenvalues, axes = np.linalg.eigh(normal / (scale[:, None] * scale[..., None]))
+    return scale, np.maximum(eigenvalues, 0.0), axes
 
 
 def _solution(
-    model: _Model,
-    state: tuple[Tensor, ...],
+    model: Model,
+    state: State,
     seen: Observations,
-    usable: Tensor,
-    converged: Tensor,
-    iterations: Tensor,
+    here: _Problem,
+    usable: np.ndarray,
+    converged: np.ndarray,
+    iterations: np.ndarray,
 ) -> Solution:
     """Tell which items the observations determine, and how far they are from them."""
-    residual, jacobian = _linearised(model, state, seen)
     # Without a kernel: an observation the kernel fades out still is one.
-    squared, weights = _costs(residual, seen, RefinementSettings())
-    normal, _ = _normal_matrix(jacobian, weights)
-    normal = torch.where(usable[:, None, None], normal, 0.0)
-    valid = usable & (torch.linalg.eigvalsh(normal)[:, 0] > _MIN_EIGENVALUE)
-    rms = (squared / seen.weights.sum(-1)).sqrt()
+    weighted = here.jacobian * seen.by_residual(seen.weights)[..., None]
+    _, by_state = model.penalties(state)
+    normal = weighted.transpose(0, 2, 1) @ here.jacobian + by_state.transpose(0, 2, 1) @ by_state
+    valid = usable & (_decomposed(normal, usable)[1][:, 0] > _MIN_EIGENVALUE)
+    rms = np.sqrt((seen.weights * here.distances).sum(-1) / seen.weights.sum(-1))
     return Solution(
-        state, valid, converged & valid, torch.where(valid, rms, float("nan")), iterations
+        state,
+        valid,
+        converged & valid,
+        np.where(valid, rms, np.nan),
+        iterations,
+        here.cost,
+        here.distances,
     )
 
 
-def where_items(chosen: Tensor, first: Tensor, second: Tensor) -> Tensor:
-    """First where ``chosen (B,)``, second elsewhere, for tensors ``(B, ...)``."""
-    return torch.where(chosen.reshape(-1, *[1] * (first.ndim - 1)), first, second)
+def _where(chosen: np.ndarray, first: State, second: State) -> State:
+    """First where ``chosen (B,)``, second elsewhere, for tuples of arrays ``(B, ...)``."""
+    if chosen.all():
+        return first
+    if not chosen.any():
+        return second
+    return tuple(
+        np.where(chosen.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+        for new, old in zip(first, second, strict=True)
+    )

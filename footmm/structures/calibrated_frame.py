@@ -20,8 +20,8 @@ class CalibratedFrame:
         name: Of the frame: the image file's name, or the video's with the frame's number.
         image_size: Width and height of the frame, pixels; all pixels here are the frame's own.
         camera: One camera for an image of this size; None if there is none.
-        homography: From the ground in metres to pixels without the lens's distortion, ``(3, 3)``;
-            None if there is none.
+        homography: From the ground in metres to pixels, ``(3, 3)``; where a lens bends the image,
+            the one that explains it best. None if there is none.
         confidence: Of the camera, 0 to 1.
         failure: Why there is no camera; None if there is one.
         keypoint_set: What the keypoints are.

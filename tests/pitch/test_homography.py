@@ -290,6 +290,10 @@ class TestDegenerate:
             assert fit.homography.shape == (2, 3, 3)
             assert fit.inliers.shape == (2, 3)
 
+    def test_no_points(self):
+        for estimate in (fit_homography, fit_homography_robust):
+            assert not estimate(torch.zeros(0, 2), torch.zeros(0, 2)).valid
+
     def test_empty_batch(self):
         for estimate in (fit_homography, fit_homography_robust):
             assert estimate(torch.zeros(0, 5, 2), torch.zeros(0, 5, 2)).homography.shape == (

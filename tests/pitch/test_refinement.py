@@ -16,7 +16,11 @@ from footmm.pitch.camera import Camera
 from footmm.pitch.dimensions import PitchDimensions, Segment, clean_line_name
 from footmm.pitch.homography import apply_homography
 from footmm.pitch.lens import BrownConradyLens, PolynomialLens
+from footmm.pitch.observations import Observations, linearise, world_homogeneous
 from footmm.pitch.refinement import (
+    CAMERA_PARAMETERS,
+    CameraModel,
+    CameraPrior,
     CircleObservations,
     LineObservations,
     PointObservations,
@@ -442,6 +446,84 @@ class TestCamera:
             refine_camera(camera, parameters=["radail"])
         with pytest.raises(ValueError, match="nothing to refine"):
             refine_camera(camera, parameters=[])
+
+
+class TestDerivatives:
+    def random_problem(self):
+        """Two cameras with lenses, and observations that are far off in all directions."""
+        rng = np.random.default_rng(0)
+        camera = Camera.look_at(
+            [[3.0, -60, 20], [5, -70, 15]], [[-30.0, 2, 0], [-20, 5, 0]], [1200.0, 900.0], SIZE
+        )
+        world, start, end = (
+            world_homogeneous(rng.normal(size=(2, 6, 3)) * [15, 15, 1] + [-30, 2, 0])
+            for _ in range(3)
+        )
+        seen = Observations(
+            world,
+            rng.uniform(0, 500, (2, 6, 2)),
+            start,
+            end,
+            np.tile([[-41.5, 0.0]], (2, 6, 1)),
+            np.full((2, 6), 9.15),
+            rng.uniform(0, 500, (2, 12, 2)),
+            np.ones((2, 18)),
+            np.ones(2, bool),
+        )
+        prior = CameraPrior((0, 5), (-60, 5), (18, 3), (0, 0.01), (0.0, 0.1), (0.0, 0.1))
+        scale, centre = camera.intrinsics[:, :2, :2].numpy(), camera.intrinsics[:, :2, 2].numpy()
+        model = CameraModel(tuple(CAMERA_PARAMETERS), scale, centre, SIZE[0], prior)
+        zoom, radial = np.array([0.1, 0.0]), np.array([-0.2, 0.1])
+        return model, (camera.rotation.numpy(), zoom, camera.position.numpy(), radial), seen
+
+    def test_they_are_those_of_finite_differences(self):
+        model, state, seen = self.random_problem()
+        view = model.view(state)
+        jacobian = linearise(view, seen).jacobian @ model.directions(state, view)
+        _, by_penalties = model.penalties(state)
+        step = 1e-5
+        for column in range(8):
+            ways = [
+                model.retract(state, way * np.eye(8)[[column, column]]) for way in (step, -step)
+            ]
+            ahead, back = (linearise(model.view(way), seen).residual for way in ways)
+            expected = (ahead - back) / (2 * step)
+            np.testing.assert_allclose(
+                jacobian[..., column], expected, atol=1e-6 * np.abs(expected).max()
+            )
+            ahead, back = (model.penalties(way)[0] for way in ways)
+            expected = (ahead - back) / (2 * step)
+            np.testing.assert_allclose(by_penalties[..., column], expected, atol=1e-6)
+
+
+class TestPrior:
+    def test_it_decides_what_observations_leave_open(self):
+        camera = random_cameras(1)[0]
+        world = camera.position + torch.tensor([[0.0, 50, -20], [5, 50, -20], [0, 50, -15]])
+        points = PointObservations(world, camera.project(world))
+        assert not refine_camera(camera, points).valid
+        height = float(camera.position[2]) - 3.0
+        refined = refine_camera(camera, points, prior=CameraPrior(height=(height, 0.5)))
+        assert refined.valid
+        assert float(refined.camera.position[2]) == pytest.approx(height, abs=1e-3)
+        assert refined.rms_px < 1e-3
+
+    def test_one_deviation_costs_the_noise(self):
+        camera = Camera.from_pan_tilt_roll([0.0, -60, 20], 0.1, 0.3, 0.02, 1920.0, SIZE)
+        prior = CameraPrior(
+            x=(2.0, 1.0), y=(-60.0, 5.0), roll=(0.0, 0.01), bend=(0.1, 0.05), noise_px=3.0
+        )
+        scale = camera.intrinsics[None, :2, :2].numpy()
+        model = CameraModel(tuple(CAMERA_PARAMETERS), scale, np.zeros((1, 2)), SIZE[0], prior)
+        state = (camera.rotation.numpy()[None], np.zeros(1), camera.position.numpy()[None])
+        values, _ = model.penalties((*state, np.zeros(1)))
+        np.testing.assert_allclose(values, [[-6.0, 0.0, 0.0, 6.0, 0.0, -6.0]], atol=1e-9)
+
+    def test_errors(self):
+        with pytest.raises(ValueError, match="height needs a positive"):
+            CameraPrior(height=(15.0, 0.0))
+        with pytest.raises(ValueError, match="noise_px must be positive"):
+            CameraPrior(noise_px=0.0)
 
 
 class TestSettings:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from footmm.pitch.camera import SOCCERNET_IMAGE_SIZE, Camera
-from footmm.pitch.homography import MIN_POINTS, apply_homography, fit_homography
+from footmm.pitch.homography import apply_homography, fit_homography
 from footmm.pitch.keypoints import ON_LINE, KeypointSet
 from footmm.pitch.line_keypoints import KeypointSource, keypoints_from_lines
 
@@ -53,9 +53,7 @@ def labels_from_lines(lines: Mapping[str, np.ndarray], keypoint_set: KeypointSet
         lines: Points ``(N, 2)``, pixels of 960 x 540, by clean line class.
         keypoint_set: The keypoints to find.
     """
-    found = keypoints_from_lines(lines, SOCCERNET_IMAGE_SIZE, keypoint_set)
-    if found.constructed.sum() >= MIN_POINTS:
-        found = keypoints_from_lines(lines, SOCCERNET_IMAGE_SIZE, keypoint_set, complete=True)
+    found = keypoints_from_lines(lines, SOCCERNET_IMAGE_SIZE, keypoint_set, complete=True)
     known = found.source != KeypointSource.NONE
     if found.homography is not None:
         known |= _is_surely_outside(found.homography, keypoint_set.world())
