@@ -11,8 +11,8 @@ keypoint_set = "kp57"
 batch_size = 16
 # Two cores compute faster than one that computes and one that loads.
 num_workers = 0
-max_epochs = 4
-warmup_epochs = 1
+max_epochs = 3
+warmup_epochs = 0.4
 learning_rate = 2e-3
 data_root = "data/synthetic"
 
@@ -77,7 +77,7 @@ train_dataloader = dict(
     dataset=dict(
         type="SyntheticHomographyDataset",
         data_root=data_root,
-        num_samples=5000,
+        num_samples=4000,
         split="train",
         keypoint_set=keypoint_set,
         pipeline=train_pipeline,
@@ -114,10 +114,14 @@ optim_wrapper = dict(
 )
 param_scheduler = [
     dict(
-        type="OneCycleLR",
-        eta_max=learning_rate,
-        total_steps=max_epochs,
-        pct_start=0.1,
+        type="LinearLR", start_factor=0.01, begin=0, end=warmup_epochs, convert_to_iter_based=True
+    ),
+    dict(
+        type="CosineAnnealingLR",
+        eta_min=0.0,
+        begin=warmup_epochs,
+        end=max_epochs,
+        T_max=max_epochs - warmup_epochs,
         convert_to_iter_based=True,
     ),
 ]

@@ -29,7 +29,6 @@ from footmm.pitch.draw import (
     draw_pitch,
 )
 from footmm.pitch.frames import pixel_scaling
-from footmm.pitch.keypoints import KEYPOINT_SETS
 from footmm.registry import VISUALIZERS
 from footmm.structures.calibrated_frame import CalibratedFrame, camera_for_image
 
@@ -193,10 +192,9 @@ class HomographyVisualizer(Visualizer):
         """
         if "gt_instances" not in sample or "keypoints" not in sample.gt_instances:
             return image
-        names = KEYPOINT_SETS[sample.keypoint_set].names
         labels = sample.gt_instances
         visible = np.asarray(labels.keypoints_visible)[0] > 0
-        return draw_keypoints(image, np.asarray(labels.keypoints)[0], visible, names, radius=2.0)
+        return draw_keypoints(image, np.asarray(labels.keypoints)[0], visible, radius=2.0)
 
     def _tile(self, sample: PoseDataSample) -> np.ndarray:
         frame, truth = CalibratedFrame.from_sample(sample), FrameTruth.from_sample(sample)

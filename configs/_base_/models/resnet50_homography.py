@@ -18,7 +18,7 @@ model = dict(
         loss_keypoint=dict(type="KeypointHeatmapLoss", mse_weight=1.0, focal_weight=1.0),
         loss_reprojection=dict(type="ReprojectionLoss", loss_weight=1.0),
     ),
-    test_cfg=dict(flip_test=False),
+    test_cfg=dict(flip_test=False, calibration=dict(min_score=0.3)),
 )
 
 visualizer = dict(
