@@ -39,6 +39,12 @@ _NUM_LOCAL_POINTS = 3
 _LOCAL_SHARE = 0.25
 
 
+PRECISE = 2.75
+"""Pixels of uncertainty up to which keypoints can be trusted: of those on 294 frames of SoccerNet's
+2022 test annotations 91 % are within 5 pixels of PnLCalib's cameras; of those up to 6 pixels, which
+are more than twice as many, 78 %."""
+
+
 class KeypointSource(IntEnum):
     """How a keypoint of an image was found."""
 

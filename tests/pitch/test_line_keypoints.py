@@ -20,7 +20,7 @@ from footmm.pitch.keypoints import (
     Tangent,
 )
 from footmm.pitch.lens import BrownConradyLens
-from footmm.pitch.line_keypoints import KeypointSource, LineKeypoints, keypoints_from_lines
+from footmm.pitch.line_keypoints import PRECISE, KeypointSource, LineKeypoints, keypoints_from_lines
 
 KP29, KP57 = KEYPOINT_SETS["kp29"], KEYPOINT_SETS["kp57"]
 SIZE = (960, 540)
@@ -316,6 +316,16 @@ def test_annotated_lines_give_the_points_of_the_published_cameras(realdata):
     assert min(counts["LINE_CONIC"], counts["TANGENT"], counts["HOMOGRAPHY"]) > 300
     assert medians["LINE_LINE"] < 3
     assert max(medians.values()) < 4
+
+
+@pytest.mark.realdata
+def test_precise_keypoints_are_within_five_pixels_of_the_published_cameras(realdata):
+    errors = []
+    for lines, camera in calibration_frames(realdata / "calibration_sn22"):
+        found = keypoints_from_lines(lines, SIZE, KP57, max_uncertainty=PRECISE)
+        errors.extend(errors_of(found, camera, KP57)[found.visible])
+    assert len(errors) > 1300
+    assert np.mean(np.array(errors) < 5) >= 0.9
 
 
 def calibration_frames(folder: Path) -> Iterator[tuple[dict[str, np.ndarray], Camera]]:
