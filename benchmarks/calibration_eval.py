@@ -33,6 +33,7 @@ import numpy as np
 import torch
 from SoccerNet.Evaluation.CameraCalibration import evaluate
 
+from footmm.datasets.homography import lines_in_pixels
 from footmm.evaluation.functional import (
     JAC_THRESHOLDS,
     CalibrationScores,
@@ -40,8 +41,8 @@ from footmm.evaluation.functional import (
     calibration_scores,
     frame_jac,
 )
-from footmm.pitch.camera import SOCCERNET_IMAGE_SIZE, Camera
-from footmm.pitch.dimensions import clean_line_name, soccernet_line_name
+from footmm.pitch.camera import Camera
+from footmm.pitch.dimensions import soccernet_line_name
 from footmm.simulation.broadcast import sample_camera_operator
 from footmm.simulation.camera_rigs import CameraKind
 from footmm.simulation.export.soccernet_calibration import annotate_lines, shows_enough_lines
@@ -100,7 +101,6 @@ def write_zips(frames: Frames, folder: Path) -> tuple[Path, Path]:
 def footmm_scores(
     annotations: Path, predictions: Path
 ) -> tuple[list[dict[float, FrameJaC] | None], dict[float, CalibrationScores]]:
-    scale = np.array(SOCCERNET_IMAGE_SIZE) - 1
     frames: list[dict[float, FrameJaC] | None] = []
     with zipfile.ZipFile(annotations) as labels, zipfile.ZipFile(predictions) as cameras:
         available = set(cameras.namelist())
@@ -109,11 +109,7 @@ def footmm_scores(
             if camera not in available:
                 frames.append(None)
                 continue
-            lines = {
-                clean_line_name(line): np.array([(p["x"], p["y"]) for p in points]) * scale
-                for line, points in json.loads(labels.read(name)).items()
-                if points
-            }
+            lines = lines_in_pixels(json.loads(labels.read(name)), name)
             frames.append(frame_jac(json.loads(cameras.read(camera)), lines))
     return frames, calibration_scores(frames)
 

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 from footmm.apis.cli import report_errors
+from footmm.datasets.homography import lines_in_pixels
 from footmm.errors import ConfigError, DataFormatError, DatasetNotFoundError
 from footmm.evaluation.functional.calibration_jac import JAC_THRESHOLDS, frame_jac
 from footmm.evaluation.functional.homography_iou import (
@@ -35,12 +36,11 @@ from footmm.pitch.calibration import (
     calibrate_lines,
 )
 from footmm.pitch.camera import SOCCERNET_IMAGE_SIZE
-from footmm.pitch.dimensions import STRAIGHT_LINE_CLASSES, clean_line_name
+from footmm.pitch.dimensions import STRAIGHT_LINE_CLASSES
 from footmm.pitch.homography import orient_homography
 from footmm.pitch.keypoints import KEYPOINT_SETS, PUBLISHED_NUMBERS
 
 _KEYPOINTS = KEYPOINT_SETS["kp57"]
-_UNIDENTIFIED = ("Goal unknown", "Line unknown")
 
 # The published scheme numbers the straight lines in the order of their names.
 _LINE_NUMBERS = {str(number): name for number, name in enumerate(STRAIGHT_LINE_CLASSES, start=1)}
@@ -146,16 +146,10 @@ def _json_texts(source: Path) -> Iterator[tuple[str, bytes]]:
 
 def read_annotations(source: Path) -> dict[str, dict[str, np.ndarray]]:
     """Read SoccerNet's line annotations as pixels of 960 x 540 by frame and line class."""
-    last_pixel = np.array(SOCCERNET_IMAGE_SIZE) - 1.0
-    frames = {}
-    for frame, lines in read_json_files(source).items():
-        with _naming(f"{source}, {frame}.json"):
-            frames[frame] = {
-                clean_line_name(name): last_pixel * [(p["x"], p["y"]) for p in points]
-                for name, points in lines.items()
-                if points and name not in _UNIDENTIFIED
-            }
-    return frames
+    return {
+        frame: lines_in_pixels(annotation, f"{source}, {frame}.json")
+        for frame, annotation in read_json_files(source).items()
+    }
 
 
 def read_detections(source: Path) -> dict[str, Detections]:

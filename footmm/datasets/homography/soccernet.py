@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -255,7 +255,31 @@ def _read_points(file: Path) -> dict[str, np.ndarray]:
     return {name: _points(points, file, name) for name, points in read_json_object(file).items()}
 
 
-def _points(values: Any, file: Path, name: str) -> np.ndarray:
+def lines_in_pixels(annotation: Mapping[str, Any], place: str) -> dict[str, np.ndarray]:
+    """Read the content of an annotation, for those who have no folder of them.
+
+    Args:
+        annotation: Official line name to points, as in ``NNNNN.json``.
+        place: Where it comes from, for errors.
+
+    Returns:
+        Points ``(N, 2)``, pixels of 960 x 540, by clean line class; without unidentified markings
+        and lines without points.
+
+    Raises:
+        DataFormatError: A line class has an unknown name, or its points are no such list.
+    """
+    lines = {}
+    for name, values in annotation.items():
+        points = _points(values, place, name)
+        if name in _UNIDENTIFIED or not len(points):
+            continue
+        with _naming(place):
+            lines[clean_line_name(name)] = points * _LAST_PIXEL
+    return lines
+
+
+def _points(values: Any, file: Path | str, name: str) -> np.ndarray:
     try:
         points = np.array([(point["x"], point["y"]) for point in values])
     except (TypeError, KeyError, IndexError, ValueError):
@@ -298,7 +322,7 @@ def _usable_points(name: str, points: np.ndarray, place: str, problems: _Problem
 
 
 @contextmanager
-def _naming(file: Path) -> Iterator[None]:
+def _naming(file: Path | str) -> Iterator[None]:
     """Add the file to errors about its content."""
     try:
         yield

@@ -146,7 +146,7 @@ def test_errors_name_the_file(tool, files, capsys):
     with pytest.raises(DataFormatError, match=r"11\.json: unknown line class 'Midle line'"):
         tool.read_annotations(files / "annotations")
     (files / "annotations" / "11.json").write_text('{"Middle line": [{"x": 0}]}')
-    with pytest.raises(DataFormatError, match=r"11\.json is not as expected: KeyError"):
+    with pytest.raises(DataFormatError, match=r"11\.json: .Middle line. is .*not a list of points"):
         tool.read_annotations(files / "annotations")
     (files / "annotations" / "11.json").write_text("{")
     with pytest.raises(DataFormatError, match=r"11\.json: Expecting"):
