@@ -64,6 +64,19 @@ def test_constants_are_the_quantiles_of_the_real_cameras(realdata):
         np.testing.assert_allclose(getattr(camera_rigs, name), found, rtol=2e-3, atol=0.01)
 
 
+def test_tactical_cameras_stand_higher_and_show_most_of_the_width_of_the_pitch():
+    tactical, main = _rigs(CameraKind.TACTICAL), _rigs(CameraKind.MAIN)
+    heights = [np.median([rig.position[2] for rig in rigs]) for rigs in (tactical, main)]
+    assert heights[0] > heights[1] + 3
+    assert max(rig.position[2] for rig in tactical) <= 40
+    for rig in tactical[:50]:
+        distance = float(np.linalg.norm(rig.position))
+        focal_length = min(max(960 * distance / rig.view_width, 500.0), 4325.2)
+        camera = Camera.look_at(rig.position, (0.0, 0.0, 0.0), focal_length, (960, 540))
+        across = np.array([[0.0, y, 0.0] for y in np.arange(-34, 35)])
+        assert camera.visible(across).double().mean() > 0.6
+
+
 def test_main_cameras_stand_where_real_ones_do():
     rigs = _rigs(CameraKind.MAIN)
     x, y, height = np.array([rig.position for rig in rigs]).T
