@@ -3,17 +3,14 @@
 _base_ = ["resnet50_synthetic.py"]
 
 input_size = (256, 448)
-heatmap_stride = 4
-max_epochs = 3
 warmup_epochs = 0.2
 learning_rate = 1.5e-3
 
 _size = (input_size[1], input_size[0])
 codec = dict(
-    type="footmm.PitchHeatmap",
+    _base_.codec,
     input_size=_size,
-    heatmap_size=(_size[0] // heatmap_stride, _size[1] // heatmap_stride),
-    sigma=1.5,
+    heatmap_size=(_size[0] // _base_.heatmap_stride, _size[1] // _base_.heatmap_stride),
 )
 
 pixel_augmentation = [
@@ -73,7 +70,6 @@ train_dataloader = dict(dataset=dict(pipeline=train_pipeline))
 val_dataloader = dict(dataset=dict(pipeline=test_pipeline))
 test_dataloader = val_dataloader
 
-train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(optimizer=dict(lr=learning_rate))
 param_scheduler = [
     dict(
@@ -83,9 +79,8 @@ param_scheduler = [
         type="CosineAnnealingLR",
         eta_min=0.0,
         begin=warmup_epochs,
-        end=max_epochs,
-        T_max=max_epochs - warmup_epochs,
+        end=_base_.max_epochs,
+        T_max=_base_.max_epochs - warmup_epochs,
         convert_to_iter_based=True,
     ),
 ]
-default_hooks = dict(pictures=dict(interval=max_epochs))

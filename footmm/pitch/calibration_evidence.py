@@ -15,6 +15,7 @@ import numpy as np
 
 from footmm.pitch.conics import fit_line
 from footmm.pitch.dimensions import Arc, PitchDimensions, Segment
+from footmm.pitch.frames import pixel_scaling
 from footmm.pitch.observations import Observations, world_homogeneous
 
 REFERENCE_WIDTH = 960
@@ -59,9 +60,7 @@ class ReferenceFrame:
 
     def homography_to_image(self, homography: np.ndarray) -> np.ndarray:
         """A homography ``(3, 3)`` to reference pixels as one to pixels of the picture."""
-        shift = 0.5 / self.scale - 0.5
-        back = np.array([[1 / self.scale, 0, shift], [0, 1 / self.scale, shift], [0, 0, 1]])
-        return back @ homography
+        return pixel_scaling((self.scale, self.scale), (1.0, 1.0)) @ homography
 
 
 @dataclass(frozen=True, eq=False)

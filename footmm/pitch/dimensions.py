@@ -336,6 +336,19 @@ class PitchDimensions:
             for name, marking in self.markings.items()
         }
 
+    def ground_grid(self, columns: int, rows: int) -> np.ndarray:
+        """Return an even grid over the pitch, its border included, ``(columns * rows, 2)`` metres.
+
+        Args:
+            columns: Number of points along the length.
+            rows: Number of points across; neighbours across follow each other.
+        """
+        x, y = (
+            np.linspace(-side / 2, side / 2, count)
+            for side, count in ((self.length, columns), (self.width, rows))
+        )
+        return np.stack(np.meshgrid(x, y, indexing="ij"), -1).reshape(-1, 2)
+
     def contains(self, points: np.ndarray, margin: float = 0.0) -> np.ndarray:
         """Tell which points are on the pitch.
 

@@ -29,11 +29,11 @@ import torch
 Points = TypeVar("Points", np.ndarray, torch.Tensor)
 
 
-def pixel_scaling(old_size: Sequence[int], new_size: Sequence[int]) -> np.ndarray:
+def pixel_scaling(old_size: Sequence[float], new_size: Sequence[float]) -> np.ndarray:
     """The map between the pixels of a picture at two sizes; the image's corner, at -0.5, stays.
 
     Args:
-        old_size: Width and height in pixels.
+        old_size: Width and height in pixels; only the ratios to the new ones count.
         new_size: Width and height in pixels.
 
     Returns:

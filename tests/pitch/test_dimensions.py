@@ -82,3 +82,8 @@ def test_contains():
 def test_illegal_sizes_are_refused(size):
     with pytest.raises(ConfigError, match="Law 1 allows"):
         PitchDimensions(*size)
+
+
+def test_ground_grid_reaches_the_border():
+    grid = PitchDimensions(100.0, 60.0).ground_grid(3, 2)
+    assert grid.tolist() == [[-50, -30], [-50, 30], [0, -30], [0, 30], [50, -30], [50, 30]]

@@ -25,6 +25,7 @@ from footmm.datasets.homography import lines_in_pixels
 from footmm.errors import ConfigError, DataFormatError, DatasetNotFoundError
 from footmm.evaluation.functional.calibration_jac import JAC_THRESHOLDS, frame_jac
 from footmm.evaluation.functional.homography_iou import (
+    METRES_TO_TEMPLATE,
     PUBLISHED_IMAGE_SIZE,
     iou_whole,
     published_iou_part,
@@ -44,8 +45,6 @@ _KEYPOINTS = KEYPOINT_SETS["kp57"]
 
 # The published scheme numbers the straight lines in the order of their names.
 _LINE_NUMBERS = {str(number): name for number, name in enumerate(STRAIGHT_LINE_CLASSES, start=1)}
-_YARDS_PER_METRE = 1.09361
-_LENGTH, _WIDTH = 105.0, 68.0
 
 
 class Detections(NamedTuple):
@@ -204,9 +203,7 @@ def read_homographies(source: Path) -> dict[str, np.ndarray]:
             f"no homographies in '{source}': expected a folder of NAME.homographyMatrix or a json "
             "with 'homographies'"
         )
-    shift = np.array([[1.0, 0.0, _LENGTH / 2], [0.0, -1.0, _WIDTH / 2], [0.0, 0.0, 1.0]])
-    to_yards = np.diag([_YARDS_PER_METRE, _YARDS_PER_METRE, 1.0]) @ shift
-    return {name: _oriented(matrix @ to_yards) for name, matrix in matrices.items()}
+    return {name: _oriented(matrix @ METRES_TO_TEMPLATE) for name, matrix in matrices.items()}
 
 
 def _oriented(homography: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import torch
 
 from footmm.pitch.calibration import Calibration, calibrate_lines
 from footmm.pitch.camera import SOCCERNET_IMAGE_SIZE, Camera
+from footmm.pitch.dimensions import PitchDimensions
 from footmm.pitch.homography import fit_homography
 from footmm.pitch.keypoints import KeypointSet
 from footmm.pitch.line_keypoints import PRECISE, LineKeypoints, keypoints_from_lines
@@ -22,11 +23,8 @@ _MIN_CONFIDENCE = 0.3
 #: Pixels between where a camera and the lines put a keypoint, from which on they contradict.
 _MAX_DISAGREEMENT = 10.0
 
-#: Metres along and across the pitch, at which an image through a lens is compared with plain ones.
-_GROUND_GRID = (
-    torch.linspace(-52.5, 52.5, 53, dtype=torch.float64),
-    torch.linspace(-34.0, 34.0, 35, dtype=torch.float64),
-)
+#: Columns and rows of pitch points at which an image through a lens is compared with plain ones.
+_GRID = (53, 35)
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +109,8 @@ def _labels(camera: Camera, keypoint_set: KeypointSet, homography: np.ndarray) -
 def _plain_homography(camera: Camera) -> np.ndarray:
     if camera.lens is None:
         return camera.homography().numpy()
-    ground = torch.cartesian_prod(*_GROUND_GRID)
-    world = torch.nn.functional.pad(ground, (0, 1))
+    ground = PitchDimensions().ground_grid(*_GRID)
+    world = np.pad(ground, ((0, 0), (0, 1)))
     fit = fit_homography(ground, camera.project(world), camera.visible(world).double())
     return (fit.homography if fit.valid else camera.homography()).numpy()
 

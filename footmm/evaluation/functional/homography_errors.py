@@ -52,11 +52,8 @@ def visible_pitch_points(
         [0, W - 1] x [0, H - 1]. N is 0 where the image shows nothing of the pitch.
     """
     dimensions = dimensions or PitchDimensions()
-    axes = (
-        np.linspace(-side / 2, side / 2, math.ceil(side / spacing) + 1)
-        for side in (dimensions.length, dimensions.width)
-    )
-    ground = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 2)
+    sides = (dimensions.length, dimensions.width)
+    ground = dimensions.ground_grid(*(math.ceil(side / spacing) + 1 for side in sides))
     pixels = apply_homography(homography, ground).numpy()
     # Points behind the camera are nan, for which both comparisons are False.
     shown = ((pixels >= 0) & (pixels <= np.subtract(image_size, 1))).all(-1)

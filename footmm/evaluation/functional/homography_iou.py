@@ -28,7 +28,12 @@ PUBLISHED_IMAGE_SIZE = (1280, 720)
 #: Columns and rows of the pixels at which the projection error is taken.
 _PIXEL_GRID = (64, 36)
 
-_YARDS_PER_METRE = 1.09361
+_YARDS = 1.09361
+METRES_TO_TEMPLATE = np.array(
+    [[_YARDS, 0, _YARDS * 52.5], [0, -_YARDS, _YARDS * 34.0], [0, 0, 1]], dtype=np.float64
+)
+"""Ground (metres, world frame) to the published template: yards, origin in the far left corner."""
+
 _TEMPLATE_SIZE = (115, 74)
 
 # Of a pitch of 114.83 x 74.37 yards; the published code has both.
@@ -246,9 +251,7 @@ def _area(polygon: np.ndarray) -> float:
 
 def _to_template(homography: np.ndarray) -> np.ndarray:
     """Image to the published template: yards, x to the right, y towards the camera."""
-    scale = _YARDS_PER_METRE
-    to_yards = np.array([[scale, 0, scale * 52.5], [0, -scale, scale * 34.0], [0, 0, 1]])
-    matrix = to_yards @ np.linalg.inv(homography)
+    matrix = METRES_TO_TEMPLATE @ np.linalg.inv(homography)
     return matrix / matrix[2, 2]
 
 
