@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import shutil
 import signal
+import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
@@ -237,14 +238,32 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _lock(folder: Path) -> int:
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        # Whoever held the lock may have moved the folder away; then this one locks a ghost.
+        # Whoever holds the lock may move the folder away at any moment: then it is made anew.
         with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
+            _make_folder(folder)
+            descriptor = os.open(folder, os.O_RDONLY)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_descriptor_of(descriptor, folder):
                 return descriptor
-        os.close(descriptor)
+            os.close(descriptor)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder where there is none; FileNotFoundError if it is gone in the same moment."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        # Either a file is in the way, or a folder was there that is not any more.
+        if not stat.S_ISDIR(os.lstat(error.filename).st_mode):
+            raise
+
+
+def _is_descriptor_of(descriptor: int, folder: Path) -> bool:
+    """Tell whether a folder is still under its name; a lock on another one locks a ghost."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), os.stat(folder))
+    except FileNotFoundError:
+        return False
 
 
 def _complete(staging: Path, export: Export, num_workers: int, observer: Observer) -> None:

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 from dataclasses import dataclass, field
+from pathlib import Path
 from threading import Event, Thread
 
 import pytest
@@ -249,6 +251,45 @@ def test_a_second_run_waits_for_the_first(tmp_path, whole, write):
     assert second.drawn == []
     assert contents(tmp_path / "set") == whole
     assert sorted(p.name for p in tmp_path.iterdir()) == ["set", "whole"]
+
+
+def test_the_first_run_moves_the_folder_before_the_second_locks_it(tmp_path, whole, monkeypatch):
+    staging, opened = tmp_path / ".b.unfinished", []
+
+    def open_late(path, *args, **kwargs):
+        opened.append(path)
+        if len(opened) == 1:
+            staging.rmdir()
+        return os_open(path, *args, **kwargs)
+
+    os_open = os.open
+    monkeypatch.setattr(folder.os, "open", open_late)
+    write_folder_at_once(tmp_path / "b", FakeExport())
+    assert opened.count(staging) > 1
+    assert contents(tmp_path / "b") == whole
+
+
+def test_the_first_run_moves_the_folder_while_the_second_makes_it(tmp_path, whole, monkeypatch):
+    staging, made = tmp_path / ".b.unfinished", []
+
+    def make_late(path, *args, **kwargs):
+        made.append(path)
+        if len(made) == 1:
+            raise FileExistsError(errno.EEXIST, "File exists", str(path))
+        mkdir(path, *args, **kwargs)
+
+    mkdir = Path.mkdir
+    monkeypatch.setattr(folder.Path, "mkdir", make_late)
+    write_folder_at_once(tmp_path / "b", FakeExport())
+    assert made.count(staging) > 1
+    assert contents(tmp_path / "b") == whole
+
+
+@pytest.mark.parametrize(("in_the_way", "root"), [(".b.unfinished", "b"), ("a", "a/b")])
+def test_a_link_to_nowhere_is_not_waited_for(tmp_path, in_the_way, root):
+    (tmp_path / in_the_way).symlink_to(tmp_path / "nowhere")
+    with pytest.raises(FileExistsError, match=in_the_way):
+        write_folder_at_once(tmp_path / root, FakeExport())
 
 
 def test_sizes_are_readable():
