@@ -31,6 +31,7 @@ import torch
 from mmengine.fileio import LocalBackend, register_backend
 from mmengine.logging import HistoryBuffer, print_log
 from mmengine.model import is_model_wrapper
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner.checkpoint import CheckpointLoader, find_latest_checkpoint
 from torch import Tensor, nn
 from torch.utils.model_zoo import load_url
@@ -41,6 +42,11 @@ _MULTIARRAY_MODULES = ("numpy.core.multiarray", "numpy._core.multiarray")
 # What PyTorch's restricted unpickler says when a file asks for more than plain data.
 _REFUSALS = (r"GLOBAL (\S+)", r"unrecognized function (<.+?>)")
 _NAMES_SHOWN = 5
+# What a pickled history buffer or one-cycle schedule holds of its own class, by ``getattr``.
+_PICKLED_FUNCTIONS: dict[Any, tuple[str, ...]] = {
+    HistoryBuffer: ("min", "max", "current", "mean"),
+    OneCycleParamScheduler: ("_annealing_cos", "_annealing_linear"),
+}
 
 
 def install_safe_checkpoint_loading() -> None:
@@ -195,8 +201,8 @@ def _safe_globals() -> list[Callable[..., Any]]:
         for function in (reconstruct, scalar)
         for module in _MULTIARRAY_MODULES
     ]
-    aliases.append(_alias(_method_of_history_buffer, "builtins", "getattr"))
-    return [HistoryBuffer, np.ndarray, np.dtype, *dtype_classes, *aliases]
+    aliases.append(_alias(_pickled_function, "builtins", "getattr"))
+    return [*_PICKLED_FUNCTIONS, np.ndarray, np.dtype, *dtype_classes, *aliases]
 
 
 def _alias(
@@ -214,11 +220,11 @@ def _alias(
     return call
 
 
-def _method_of_history_buffer(owner: Any, name: str) -> Callable[..., Any]:
-    """Stands in for ``getattr``, by which a pickled ``HistoryBuffer`` names its statistics."""
-    if owner is not HistoryBuffer or name not in ("min", "max", "current", "mean"):
+def _pickled_function(owner: Any, name: str) -> Callable[..., Any]:
+    """Stands in for ``getattr``, by which a pickle names functions of a class."""
+    if not isinstance(owner, type) or name not in _PICKLED_FUNCTIONS.get(owner, ()):
         raise pickle.UnpicklingError(f"unrecognized function {getattr}")
-    return getattr(HistoryBuffer, name)
+    return getattr(owner, name)
 
 
 def _check_checksums(path: Path) -> None:

@@ -19,6 +19,7 @@ from mmengine.fileio import LocalBackend
 from mmengine.hooks import Hook
 from mmengine.logging import HistoryBuffer
 from mmengine.model import BaseModel
+from mmengine.optim.scheduler.param_scheduler import OneCycleParamScheduler
 from mmengine.runner import Runner, save_checkpoint
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import nn
@@ -74,7 +75,20 @@ class Break(Hook):
             raise InterruptedError
 
 
-def tiny_runner(work_dir, name, resume=False, hooks=()):
+SCHEDULES = [
+    {"type": "StepLR", "step_size": 1, "gamma": 0.5},
+    {"type": "OneCycleLR", "eta_max": 0.1, "total_steps": 8, "by_epoch": False},
+    {
+        "type": "OneCycleLR",
+        "eta_max": 0.1,
+        "total_steps": 8,
+        "by_epoch": False,
+        "anneal_strategy": "linear",
+    },
+]
+
+
+def tiny_runner(work_dir, name, schedule, resume=False, hooks=()):
     torch.manual_seed(0)
     data = [{"inputs": torch.tensor([i, 1.0])} for i in range(4)]
     return Runner(
@@ -87,7 +101,7 @@ def tiny_runner(work_dir, name, resume=False, hooks=()):
         },
         train_cfg={"by_epoch": True, "max_epochs": 4},
         optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.05, "momentum": 0.9}},
-        param_scheduler={"type": "StepLR", "step_size": 1, "gamma": 0.5},
+        param_scheduler=schedule,
         default_hooks={"checkpoint": {"type": "CheckpointHook", "interval": 1}},
         custom_hooks=list(hooks),
         resume=resume,
@@ -96,11 +110,12 @@ def tiny_runner(work_dir, name, resume=False, hooks=()):
     )
 
 
-def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(installed, tmp_path):
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_a_resumed_run_ends_with_the_weights_of_an_unbroken_one(installed, tmp_path, schedule):
     with pytest.raises(InterruptedError):
-        tiny_runner(tmp_path / "a", name="broken", hooks=[Break()]).train()
-    resumed = tiny_runner(tmp_path / "a", name="resumed", resume=True)
-    unbroken = tiny_runner(tmp_path / "b", name="unbroken")
+        tiny_runner(tmp_path / "a", "broken", schedule, hooks=[Break()]).train()
+    resumed = tiny_runner(tmp_path / "a", "resumed", schedule, resume=True)
+    unbroken = tiny_runner(tmp_path / "b", "unbroken", schedule)
     ends = []
     for runner in (resumed, unbroken):
         runner.train()
@@ -151,14 +166,18 @@ def test_files_written_with_the_other_numpy_load(tmp_path):
 
 
 class ReadsAttribute:
-    """Pickles into ``getattr(HistoryBuffer, '__init__')``, a first step out of the allow-list."""
+    """Pickles into ``getattr(owner, '__init__')``, a first step out of the allow-list."""
+
+    def __init__(self, owner):
+        self.owner = owner
 
     def __reduce__(self):
-        return getattr, (HistoryBuffer, "__init__")
+        return getattr, (self.owner, "__init__")
 
 
-def test_getattr_reaches_nothing_but_the_statistics_of_a_history_buffer(tmp_path):
-    torch.save({"x": ReadsAttribute()}, tmp_path / "x.pth")
+@pytest.mark.parametrize("owner", [HistoryBuffer, OneCycleParamScheduler, torch.Size, []])
+def test_getattr_reaches_nothing_but_what_mmengine_pickles(tmp_path, owner):
+    torch.save({"x": ReadsAttribute(owner)}, tmp_path / "x.pth")
     with pytest.raises(CheckpointError, match="built-in function getattr"):
         load_checkpoint_file(tmp_path / "x.pth")
 

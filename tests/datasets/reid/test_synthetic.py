@@ -135,7 +135,7 @@ def test_two_processes_at_once(tmp_path):
     processes = [context.Process(target=_load, args=(tmp_path, queue)) for _ in range(3)]
     for process in processes:
         process.start()
-    sums = {queue.get(timeout=20) for _ in processes}
+    sums = {queue.get(timeout=60) for _ in processes}
     for process in processes:
         process.join()
     assert len(sums) == 1

@@ -56,7 +56,7 @@ def stop(root, number, workers):
     else:
         os.kill(process.pid, number)
     # Ends only when the workers, who hold the other ends of the pipes, are gone too.
-    output, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=120)
     return process.returncode, output, errors
 
 
