@@ -75,16 +75,11 @@ class Break(Hook):
             raise InterruptedError
 
 
+ONE_CYCLE = {"type": "OneCycleLR", "eta_max": 0.1, "total_steps": 8, "by_epoch": False}
 SCHEDULES = [
     {"type": "StepLR", "step_size": 1, "gamma": 0.5},
-    {"type": "OneCycleLR", "eta_max": 0.1, "total_steps": 8, "by_epoch": False},
-    {
-        "type": "OneCycleLR",
-        "eta_max": 0.1,
-        "total_steps": 8,
-        "by_epoch": False,
-        "anneal_strategy": "linear",
-    },
+    ONE_CYCLE,
+    ONE_CYCLE | {"anneal_strategy": "linear"},
 ]
 
 
