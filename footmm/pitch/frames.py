@@ -43,6 +43,18 @@ def pixel_scaling(old_size: Sequence[float], new_size: Sequence[float]) -> np.nd
     return np.array([[x, 0.0, 0.5 * (x - 1)], [0.0, y, 0.5 * (y - 1)], [0.0, 0.0, 1.0]])
 
 
+def azimuth(vectors: np.ndarray) -> np.ndarray:
+    """Return the angles ``(...)``, radians from x towards y, of vectors ``(..., 2 or more)``.
+
+    The same vectors have the same angles to the last bit wherever they lie in memory. NumPy's own
+    functions of views with gaps (``arctan2``, ``exp``, ``log``, ``tan``, powers) have not: where
+    the processor has AVX-512, the array that happens to lie next in memory decides whether they
+    take the vector code, which rounds differently.
+    """
+    x, y = np.ascontiguousarray(np.moveaxis(vectors[..., :2], -1, 0))
+    return np.arctan2(y, x)
+
+
 def soccernet_to_world(points: Points) -> Points:
     """Convert points of SoccerNet's frame, half a turn about the x axis."""
     turned = -points

@@ -33,6 +33,7 @@ import numpy as np
 from footmm.errors import DataFormatError, did_you_mean
 from footmm.pitch.conics import Conic, fit_line
 from footmm.pitch.dimensions import Arc, PitchDimensions, Segment
+from footmm.pitch.frames import azimuth
 
 #: Standard deviations of keypoints for mmpose's object keypoint similarity (OKS), as a share of the
 #: square root of the area: with the whole 960 x 540 image as area, OKS is 0.61 at 7 pixels.
@@ -426,9 +427,7 @@ def _along_arc(world: np.ndarray, arc: Arc) -> list[int]:
     on_it = np.abs(np.linalg.norm(offset, axis=1) - arc.radius) < ON_LINE
     sense = 1 if arc.end_angle > arc.start_angle else -1
     # A turn of almost nothing backwards is the start itself, not the end of a full turn.
-    way = (sense * (np.arctan2(offset[:, 1], offset[:, 0]) - arc.start_angle) + ON_LINE) % (
-        2 * np.pi
-    )
+    way = (sense * (azimuth(offset) - arc.start_angle) + ON_LINE) % (2 * np.pi)
     on_it &= way * arc.radius < arc.length + ON_LINE * (1 + arc.radius)
     chain = [int(i) for i in np.argsort(way) if on_it[i]]
     return [*chain, chain[0]] if arc.is_circle and len(chain) > 2 else chain

@@ -176,7 +176,8 @@ class FollowingOperator(CameraOperator):
             self.rig.focal_length,
             1.0 / tracks.rate,
         )
-        focal_length = np.exp(moves[:, 2])
+        # Not of a view with gaps: see :func:`~footmm.pitch.frames.azimuth`.
+        focal_length = np.exp(np.ascontiguousarray(moves[:, 2]))
         hand = shake(self.seed, self.style.shake, until, tracks.rate) / focal_length[:, None]
         return np.column_stack([moves[:, :2] + hand, focal_length])
 

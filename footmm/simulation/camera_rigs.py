@@ -366,7 +366,8 @@ def _fit_view(
     """
     pan, tilt = (grid.ravel() for grid in np.meshgrid(side * _WIDE_SEARCH_PAN, _WIDE_SEARCH_TILT))
     cameras = Camera.from_pan_tilt_roll(np.zeros((len(pan), 3)), pan, tilt, roll, 1.0, (1, 1))
-    x, y, depth = np.moveaxis(points @ cameras.rotation.mT.numpy(), -1, 0)
+    in_camera = points @ cameras.rotation.mT.numpy()
+    x, y, depth = np.ascontiguousarray(np.moveaxis(in_camera, -1, 0))
     off_axis = np.hypot(x, y)
     scale = _radius_at(shape, np.arctan2(off_axis, depth)) / off_axis
     reach = np.maximum(np.abs(x * scale).max(1), np.abs(y * scale).max(1) / aspect)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from footmm.pitch.dimensions import Arc, PitchDimensions, Segment
+from footmm.pitch.frames import azimuth
 from footmm.simulation.stadium import Mowing, Stadium, Turf
 from footmm.simulation.viewpoint import GROUND, Block, MipMap, Viewpoint
 
@@ -287,7 +288,7 @@ class Markings:
         offset = ground - self._arc_centers[arcs][:, None, None]
         radius = self._arc_radii[arcs][:, None, None]
         across = np.hypot(offset[..., 0], offset[..., 1]) - radius
-        turn = np.arctan2(offset[..., 1], offset[..., 0]) - self._arc_middles[arcs][:, None, None]
+        turn = azimuth(offset) - self._arc_middles[arcs][:, None, None]
         turn = np.abs(np.mod(turn + math.pi, 2 * math.pi) - math.pi)
         on_arc = turn <= self._arc_spans[arcs][:, None, None] + 1e-9
         return _covered(across, self._arc_half_widths[arcs][:, None, None]) * on_arc

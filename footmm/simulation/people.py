@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from footmm.pitch.frames import azimuth
 from footmm.simulation.appearance import Identity
 from footmm.simulation.figure import Figure, build_figure
 from footmm.simulation.figure_painter import Light, Placement, number_visible, paint_figure
@@ -108,7 +109,7 @@ def place_persons(
     heights = np.array([identity.height_m for identity in identities])
     offset = view.position[:2] - ground
     distance = np.maximum(np.linalg.norm(offset, axis=1), 1e-6)
-    azimuths = moment.headings - np.arctan2(offset[:, 1], offset[:, 0])
+    azimuths = moment.headings - azimuth(offset)
     elevations = np.arctan2(view.position[2] - 0.5 * heights, distance)
     elevations = np.clip(elevations, -_MAX_ELEVATION, _MAX_ELEVATION)
     pixels, seen = _anchor_pixels(view, ground, heights, offset / distance[:, None])

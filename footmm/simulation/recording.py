@@ -14,6 +14,7 @@ import numpy as np
 
 from footmm.pitch.ballistics import BallPhysics
 from footmm.pitch.dimensions import PitchDimensions
+from footmm.pitch.frames import azimuth
 from footmm.simulation.flight_library import FlightLibrary
 from footmm.simulation.formations import FORMATIONS
 from footmm.simulation.moment import NUM_PLAYERS
@@ -138,8 +139,8 @@ class Recording:
         since = times - tick * TICK
         position, velocity = self._agents(tick, since)
         ball = self._ball(times, tick, since, position, velocity)
-        headings = np.arctan2(self.facing[tick, :, 1], self.facing[tick, :, 0])
-        turned = np.arctan2(self.facing[tick + 1, :, 1], self.facing[tick + 1, :, 0]) - headings
+        headings = azimuth(self.facing[tick])
+        turned = azimuth(self.facing[tick + 1]) - headings
         turned = (turned + np.pi) % (2 * np.pi) - np.pi
         labels = {name: self._label(name, times) for name in self.timelines}
         formation = labels["formation"]

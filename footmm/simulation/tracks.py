@@ -11,6 +11,7 @@ import numpy as np
 from footmm.errors import ConfigError, did_you_mean
 from footmm.pitch.ballistics import BallPhysics
 from footmm.pitch.dimensions import PitchDimensions
+from footmm.pitch.frames import azimuth
 from footmm.simulation.moment import Moment
 
 BALL_RADIUS = float(BallPhysics().radius)
@@ -195,7 +196,7 @@ class MatchTracks:
             rate=rate,
             positions=positions.astype(np.float32),
             velocities=velocities.astype(np.float32),
-            headings=np.arctan2(facing[..., 1], facing[..., 0]).astype(np.float32),
+            headings=azimuth(facing).astype(np.float32),
             ball_position=ball_position.astype(np.float32),
             ball_velocity=ball_velocity.astype(np.float32),
             events=tuple(

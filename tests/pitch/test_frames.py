@@ -3,11 +3,28 @@ import pytest
 import torch
 
 from footmm.pitch.frames import (
+    azimuth,
     soccernet_to_world,
     synloc_to_world,
     world_to_soccernet,
     world_to_synloc,
 )
+
+
+def test_azimuth_turns_from_x_to_y():
+    vectors = np.array([[[2.0, 0.0, 5.0], [0.0, 3.0, 5.0]], [[-1.0, 0.0, 5.0], [1.0, -1.0, 5.0]]])
+    expected = np.pi * np.array([[0.0, 0.5], [1.0, -0.25]])
+    np.testing.assert_allclose(azimuth(vectors), expected, atol=1e-15)
+
+
+def test_azimuth_does_not_depend_on_the_place_in_memory():
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(500, 3))[:, 1:]
+    angles, kept = azimuth(vectors), []
+    for count in rng.integers(5, 500, 2000):
+        kept = [*kept[-20:], np.empty(rng.integers(1, 100_000), np.uint8)]
+        vectors_elsewhere = np.ascontiguousarray(vectors[:count])
+        np.testing.assert_array_equal(azimuth(vectors_elsewhere), angles[:count])
 
 
 def test_soccernet_bottom_and_up():
