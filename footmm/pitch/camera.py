@@ -340,7 +340,10 @@ class Camera:
 
     def _camera_points(self, points: Any) -> Tensor:
         points = as_tensor(points).to(self.position)
-        return (points - self.position[..., None, :]) @ self.rotation.mT
+        # Multiplies one camera as it does a batch; `@` rounds them differently on some processors.
+        return torch.einsum(
+            "...nj,...ij->...ni", points - self.position[..., None, :], self.rotation
+        )
 
     def depth(self, points: Any) -> Tensor:
         """Return how far world points ``(B..., N, 3)`` are in front, metres, ``(B..., N)``."""
