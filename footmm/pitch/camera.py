@@ -315,8 +315,17 @@ class Camera:
 
     def resized(self, width: int, height: int) -> Camera:
         """Return the cameras of the same picture at another size."""
-        scale = self.intrinsics.new_tensor(pixel_scaling(self.image_size, (width, height)))
-        return replace(self, intrinsics=scale @ self.intrinsics, image_size=(width, height))
+        return self.warped(pixel_scaling(self.image_size, (width, height)), (width, height))
+
+    def warped(self, matrix: Any, image_size: tuple[int, int]) -> Camera:
+        """Return the cameras of the picture after an affine map of its pixels.
+
+        Args:
+            matrix: ``(3, 3)``, from old to new pixels; the last row is (0, 0, 1).
+            image_size: Width and height of the new picture, pixels.
+        """
+        matrix = as_tensor(matrix).to(self.intrinsics)
+        return replace(self, intrinsics=matrix @ self.intrinsics, image_size=image_size)
 
     # Geometry
 

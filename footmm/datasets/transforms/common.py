@@ -13,12 +13,17 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from footmm.errors import ConfigError, DataFormatError, UnknownTypeError, did_you_mean
+from footmm.pitch.frames import pixel_scaling
 from footmm.registry import TRANSFORMS
 
 # On import albumentations asks a server for newer releases; offline that is a wait and a warning.
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 
 import albumentations as A
+
+#: How many pixels of the image in one of the result are still sampled well by bilinear
+#: interpolation; beyond, the image is halved first.
+_MAX_SHRINK = 3**0.5
 
 
 class UnreadableImageError(DataFormatError):
@@ -124,3 +129,44 @@ def _resolve_albumentation(name: Any) -> type[A.BasicTransform] | type[A.BaseCom
     raise UnknownTypeError(
         f"Albumentation: type='{name}' is not a transform of albumentations {A.__version__}{hint}"
     )
+
+
+def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resize an image, ``u' = (u + 0.5) * scale - 0.5``; shrinking takes means over areas.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        size: Width and height of the result, pixels.
+    """
+    shrinks = image.shape[1] >= size[0] and image.shape[0] >= size[1]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def warp_image(
+    image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], padding: tuple[int, int, int]
+) -> np.ndarray:
+    """Warp an image by a map of its pixels; smoothed first where it gets much smaller.
+
+    Thin markings would otherwise fall between the samples.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        matrix: ``(3, 3)``, from pixels of the image to pixels of the result.
+        size: Width and height of the result, pixels.
+        padding: Colour of what comes in from outside the image.
+    """
+    while _shrink(matrix, size) > _MAX_SHRINK:
+        old_size = image.shape[1::-1]
+        half = (old_size[0] // 2, old_size[1] // 2)
+        image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
+        matrix = matrix @ pixel_scaling(half, old_size)
+    return cv2.warpPerspective(
+        image, matrix, size, borderMode=cv2.BORDER_CONSTANT, borderValue=padding
+    )
+
+
+def _shrink(matrix: np.ndarray, size: tuple[int, int]) -> float:
+    """Return how many pixels of the old image one in the middle of the new one is wide."""
+    inverse = np.linalg.inv(matrix)
+    depth = inverse[2] @ [size[0] / 2, size[1] / 2, 1.0]
+    return float(abs(np.linalg.det(inverse) / depth**3) ** 0.5)

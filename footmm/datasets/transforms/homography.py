@@ -16,6 +16,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmpose.datasets.transforms import PackPoseInputs
 
+from footmm.datasets.transforms.common import resize_image, warp_image
 from footmm.pitch.camera import SOCCERNET_IMAGE_SIZE
 from footmm.pitch.dimensions import LEFT_RIGHT_MIRROR
 from footmm.pitch.frames import pixel_scaling
@@ -25,10 +26,6 @@ from footmm.registry import TRANSFORMS
 
 #: BGR of what a warp brings in from outside the image: the mean of ImageNet, zero to the network.
 _PADDING = (104, 116, 124)
-
-#: How many pixels of the image in one of the result are still sampled well by bilinear
-#: interpolation; beyond, the image is halved first.
-_MAX_SHRINK = 3**0.5
 
 
 @TRANSFORMS.register_module()
@@ -94,12 +91,7 @@ class PitchResize(BaseTransform):
         """Resize the image."""
         _scale_to_file(results)
         old_size = results["img"].shape[1::-1]
-        shrinks = old_size[0] >= self.size[0] and old_size[1] >= self.size[1]
-        results["img"] = cv2.resize(
-            results["img"],
-            self.size,
-            interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
-        )
+        results["img"] = resize_image(results["img"], self.size)
         _move(results, pixel_scaling(old_size, self.size), self.size)
         return results
 
@@ -151,7 +143,7 @@ class PitchRandomWarp(PitchResize):
         _scale_to_file(results)
         image = results["img"]
         matrix = self._random_warp() @ pixel_scaling(image.shape[1::-1], self.size)
-        results["img"] = _warp(image, matrix, self.size)
+        results["img"] = warp_image(image, matrix, self.size, _PADDING)
         _move(results, matrix, self.size)
         return results
 
@@ -253,25 +245,3 @@ def _move(results: dict, matrix: np.ndarray, size: tuple[int, int]) -> None:
     visible = results["keypoints_visible"].copy()
     visible[..., 0] *= inside
     results["keypoints_visible"] = visible
-
-
-def _warp(image: np.ndarray, matrix: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Warp an image by a map ``(3, 3)`` of its pixels; smoothed first where it gets much smaller.
-
-    Thin markings would otherwise fall between the samples.
-    """
-    while _shrink(matrix, size) > _MAX_SHRINK:
-        old_size = image.shape[1::-1]
-        half = (old_size[0] // 2, old_size[1] // 2)
-        image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
-        matrix = matrix @ pixel_scaling(half, old_size)
-    return cv2.warpPerspective(
-        image, matrix, size, borderMode=cv2.BORDER_CONSTANT, borderValue=_PADDING
-    )
-
-
-def _shrink(matrix: np.ndarray, size: tuple[int, int]) -> float:
-    """Return how many pixels of the old image one in the middle of the new one is wide."""
-    inverse = np.linalg.inv(matrix)
-    depth = inverse[2] @ [size[0] / 2, size[1] / 2, 1.0]
-    return float(abs(np.linalg.det(inverse) / depth**3) ** 0.5)
