@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from mmengine.utils import ManagerMixin
 
 import footmm  # noqa: F401  (before mmdet and mmpose: installs the mmcv ops fallback)
+from footmm.datasets.synloc import SyntheticSynLocDataset
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -21,6 +23,21 @@ def realdata() -> Path:
     if not folder.is_dir():
         pytest.skip("no real samples: set FOOTMM_REALDATA to their folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def synloc_root(tmp_path_factory) -> Path:
+    """Three synthetic frames for each of training and test, as SynLoc's files."""
+    folder = tmp_path_factory.mktemp("synloc")
+    roots = [
+        Path(SyntheticSynLocDataset(3, split, image_size=(640, 360), data_root=folder).data_root)
+        for split in ("train", "test")
+    ]
+    content = json.loads((roots[1] / "annotations" / "test.json").read_text())
+    (roots[0] / "annotations" / "test.json").write_text(json.dumps(content))
+    for image in (roots[1] / "fullhd" / "test").iterdir():
+        image.rename(roots[0] / "fullhd" / "test" / image.name)
+    return roots[0]
 
 
 @pytest.fixture(autouse=True)

@@ -10,16 +10,19 @@ from footmm.datasets.reid import (
     SyntheticMarket1501Dataset,
     SyntheticReIDDataset,
 )
+from footmm.datasets.synloc import SynLocDataset, SyntheticSynLocDataset
 
 __all__ = [
     "Market1501Dataset",
     "ReIDDataset",
     "SoccerNetCalibrationDataset",
     "SoccerNetReIDDataset",
+    "SynLocDataset",
     "SyntheticFallback",
     "SyntheticHomographyDataset",
     "SyntheticMarket1501Dataset",
     "SyntheticReIDDataset",
+    "SyntheticSynLocDataset",
     "samplers",
     "transforms",
 ]

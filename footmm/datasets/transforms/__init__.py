@@ -16,16 +16,34 @@ from footmm.datasets.transforms.reid import (
     ComputeColorHistogram,
     PackReIDInputs,
 )
+from footmm.datasets.transforms.synloc import (
+    LoadSynLocImage,
+    PackSynLocInputs,
+    SynLocFilterAthletes,
+    SynLocMosaic,
+    SynLocRandomAffine,
+    SynLocRandomFlip,
+    SynLocRandomTile,
+    SynLocResize,
+)
 
 __all__ = [
     "JERSEY_NOT_VISIBLE",
     "Albumentation",
     "ComputeColorHistogram",
     "LoadImageFromFile",
+    "LoadSynLocImage",
     "PackPitchInputs",
     "PackReIDInputs",
+    "PackSynLocInputs",
     "PitchRandomFlip",
     "PitchRandomWarp",
     "PitchResize",
+    "SynLocFilterAthletes",
+    "SynLocMosaic",
+    "SynLocRandomAffine",
+    "SynLocRandomFlip",
+    "SynLocRandomTile",
+    "SynLocResize",
     "UnreadableImageError",
 ]
