@@ -1,6 +1,6 @@
 """The registries of footmm, all of scope ``footmm``.
 
-Nine of them hold parts of footmm. They are children of MMEngine's registries (``KEYPOINT_CODECS``
+Ten of them hold parts of footmm. They are children of MMEngine's registries (``KEYPOINT_CODECS``
 of mmpose's), so a config of scope ``footmm`` also finds everything registered in MMEngine. Their
 ``locations`` are imported when a config first asks for a part: nobody has to remember an import.
 """
@@ -56,6 +56,7 @@ METRICS = _child(mmengine.registry.METRICS, "footmm.evaluation")
 HOOKS = _child(mmengine.registry.HOOKS, "footmm.engine.hooks")
 VISUALIZERS = _child(mmengine.registry.VISUALIZERS, "footmm.visualization")
 OPTIM_WRAPPERS = _child(mmengine.registry.OPTIM_WRAPPERS, "footmm.compat.amp")
+TASK_UTILS = _child(mmengine.registry.TASK_UTILS, "footmm.models")
 KEYPOINT_CODECS = _child(MMPOSE_KEYPOINT_CODECS, "footmm.codecs")
 
 # The Runner also builds parts from registries that footmm adds nothing to. Without a node of our
@@ -70,7 +71,6 @@ for _name in (
     "EVALUATOR",
     "LOG_PROCESSORS",
     "VISBACKENDS",
-    "TASK_UTILS",
     "WEIGHT_INITIALIZERS",
     "FUNCTIONS",
     "INFERENCERS",

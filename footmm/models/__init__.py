@@ -12,20 +12,36 @@ from footmm.models.reid import (
     ReIDResNet,
     ReIDTTAModel,
 )
+from footmm.models.synloc import (
+    AthleteLocaliser,
+    KeypointSimilarity,
+    KeypointSimilarityLoss,
+    LocaliserTTAModel,
+    SimCCYOLOXPoseHead,
+    SyncRandomResize,
+    YOLOXPoseHead,
+)
 
 __all__ = [
     "AppearanceHead",
+    "AthleteLocaliser",
     "BNNeck",
     "BodyShapeHead",
     "CenterLoss",
     "ContrastiveLoss",
     "JerseyNumberHead",
+    "KeypointSimilarity",
+    "KeypointSimilarityLoss",
     "LabelSmoothSoftmaxLoss",
+    "LocaliserTTAModel",
     "OSNet",
     "PitchHeatmapHead",
     "PitchKeypointEstimator",
     "ReIDModel",
     "ReIDResNet",
     "ReIDTTAModel",
+    "SimCCYOLOXPoseHead",
+    "SyncRandomResize",
     "TripletLoss",
+    "YOLOXPoseHead",
 ]
