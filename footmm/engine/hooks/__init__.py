@@ -7,6 +7,7 @@ from footmm.engine.hooks.metrics_table import MetricsTableHook
 from footmm.engine.hooks.non_finite_loss import NonFiniteLossHook
 from footmm.engine.hooks.pipeline_switch import ResumablePipelineSwitchHook
 from footmm.engine.hooks.progress_bar import RichProgressHook
+from footmm.engine.hooks.score_threshold import ScoreThresholdHook
 from footmm.engine.hooks.validation_pictures import ValidationPictureHook
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "NonFiniteLossHook",
     "ResumablePipelineSwitchHook",
     "RichProgressHook",
+    "ScoreThresholdHook",
     "ValidationPictureHook",
     "seed_worker_from_epoch",
 ]

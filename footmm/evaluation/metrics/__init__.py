@@ -7,5 +7,13 @@ from footmm.evaluation.metrics.homography import (
     ReprojectionError,
 )
 from footmm.evaluation.metrics.reid import ReIDMetrics
+from footmm.evaluation.metrics.synloc import LocSimMetric
 
-__all__ = ["CalibrationJaC", "HomographyIoU", "KeypointPCK", "ReIDMetrics", "ReprojectionError"]
+__all__ = [
+    "CalibrationJaC",
+    "HomographyIoU",
+    "KeypointPCK",
+    "LocSimMetric",
+    "ReIDMetrics",
+    "ReprojectionError",
+]
