@@ -2,5 +2,6 @@
 
 from footmm.visualization.homography import HomographyVisualizer
 from footmm.visualization.reid import ReIDVisualizer
+from footmm.visualization.synloc import SynLocVisualizer
 
-__all__ = ["HomographyVisualizer", "ReIDVisualizer"]
+__all__ = ["HomographyVisualizer", "ReIDVisualizer", "SynLocVisualizer"]
