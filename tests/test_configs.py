@@ -19,7 +19,11 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 MODEL_CONFIGS = sorted(p for p in CONFIGS.glob("*/*.py") if p.parent.name != "_base_")
 
 #: Of tasks whose networks take seconds an image at their own size.
-SMALL_INPUTS = {"homography": {"input_size": (128, 224)}}
+SMALL_INPUTS = {"homography": {"input_size": (128, 224)}, "synloc": {"input_size": (96, 160)}}
+SMALL_TEST_INPUTS = {
+    name: {"test_input_size": (192, 320)}
+    for name in ("yoloxpose_tiny_synthetic", "yoloxpose_tiny_640_overfit_scene")
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +38,9 @@ def config(request, folder, monkeypatch):
         "footmm.models.common.pretrained._download", lambda url: "tests download nothing"
     )
     init_default_scope("footmm")
-    overrides = SMALL_INPUTS.get(request.param.parent.name)
-    return shrink_config(load_config(request.param, overrides), folder)
+    path = request.param
+    overrides = SMALL_INPUTS.get(path.parent.name, {}) | SMALL_TEST_INPUTS.get(path.stem, {})
+    return shrink_config(load_config(path, overrides), folder)
 
 
 def test_config_builds_trains_and_predicts(config):
@@ -66,7 +71,7 @@ def test_config_dumps_and_reloads(config, tmp_path):
 
 
 def test_there_is_a_config_for_every_task_and_none_goes_untested():
-    assert {path.parent.name for path in MODEL_CONFIGS} >= {"homography", "reid"}
+    assert {path.parent.name for path in MODEL_CONFIGS} >= {"homography", "reid", "synloc"}
     assert {path for path in CONFIGS.rglob("*.py") if "_base_" not in path.parts} == set(
         MODEL_CONFIGS
     )

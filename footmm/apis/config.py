@@ -55,7 +55,9 @@ RUNNER_KEYS = frozenset(
 #: The parameters at the head of the shipped configs, and what each one says.
 PARAMETERS: Mapping[str, str] = {
     "data_root": "folder of the dataset",
+    "images": "resolution of the images: 'fullhd' or '4k'",
     "input_size": "(height, width) of the model's input, pixels",
+    "test_input_size": "(height, width) of the model's input in tests, pixels",
     "heatmap_stride": "pixels of the model's input to a pixel of its heatmaps",
     "keypoint_set": "keypoints of the pitch: 'kp29' or 'kp57'",
     "codec": "how keypoints and lines become heatmaps, and heatmaps keypoints and lines",
@@ -65,10 +67,12 @@ PARAMETERS: Mapping[str, str] = {
     "num_identities": "identities the appearance classifier can hold",
     "num_workers": "data-loading processes a training process",
     "max_epochs": "epochs of training",
+    "mosaic_epochs": "epochs of training that put four frames together",
     "warmup_epochs": "epochs of linear learning-rate warm-up",
     "learning_rate": "peak learning rate",
     "pixel_augmentation": "albumentations' transforms of the training images",
     "train_pipeline": "transforms of the training data",
+    "final_pipeline": "transforms of the training data in the last epochs",
     "test_pipeline": "transforms of the validation and test data",
 }
 

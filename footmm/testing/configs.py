@@ -23,7 +23,10 @@ TINY_DATASETS: dict[str, dict[str, Any]] = {
         )
     )
     for dataset in ("SyntheticReIDDataset", "SyntheticMarket1501Dataset")
-} | {"SyntheticHomographyDataset": dict(num_samples=8)}
+} | {
+    "SyntheticHomographyDataset": dict(num_samples=8),
+    "SyntheticSynLocDataset": dict(num_samples=4, image_size=(320, 180)),
+}
 
 #: Arguments that make a sampler's batches tiny, by the sampler's type; with the batch size.
 TINY_SAMPLERS: dict[str, tuple[dict[str, Any], int]] = {
