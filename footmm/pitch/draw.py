@@ -288,7 +288,10 @@ def _draw_parts(
     for part in np.split(np.arange(len(pixels)), np.flatnonzero(np.diff(drawn)) + 1):
         if drawn[part[0]] and len(part) > 1:
             # Smoothed steps of less than a pixel would show as beads.
-            curve = cv2.approxPolyDP(pixels[part].astype(np.float32), _TOLERANCE, closed=False)
+            whole = pixels[part].astype(np.float32)
+            curve = cv2.approxPolyDP(whole, _TOLERANCE, closed=False)[:, 0]
+            # OpenCV drops the last point of a curve that ends where it began.
+            curve = np.concatenate([curve, whole[-1:]])
             cv2.polylines(
                 image, [_fixed_point(curve)], False, color, thickness, cv2.LINE_AA, _SHIFT
             )

@@ -15,6 +15,7 @@ from footmm.pitch.draw import (
     draw_pitch,
     pitch_axes,
 )
+from footmm.pitch.homography import apply_homography
 from footmm.pitch.lens import BrownConradyLens
 
 SIZE = (320, 180)
@@ -111,6 +112,13 @@ class TestDrawGroundMarkings:
 
 class TestPitchFromAbove:
     view = PitchFromAbove(231, margin=5.0)
+
+    def test_the_centre_circle_is_closed(self):
+        view = PitchFromAbove(1400)
+        circle = PitchDimensions().markings["Circle central"].sample(0.1)[:, :2]
+        pixels = apply_homography(view.homography, circle).round().int().numpy()
+        # The red of grass is below 80.
+        assert view.draw()[pixels[:, 1], pixels[:, 0], 2].min() > 100
 
     def test_size_and_place(self):
         assert self.view.image_size == (231, 157)
