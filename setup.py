@@ -35,6 +35,7 @@ RUNTIME = [
     "opencv-python-headless>=4.8,<4.12",
     "scipy>=1.10",
     "matplotlib>=3.7",
+    "pillow>=9.1",
     "rich>=13",
     "tensorboard>=2.14",
 ]

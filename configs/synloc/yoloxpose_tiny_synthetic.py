@@ -32,6 +32,19 @@ test_pipeline = [
     dict(type="SynLocResize", size=(test_input_size[1], test_input_size[0])),
     dict(type="PackSynLocInputs"),
 ]
+# The frame at two sizes, each also mirrored: four views.
+tta_pipeline = [
+    dict(type="LoadSynLocImage"),
+    dict(
+        type="TestTimeAug",
+        transforms=[
+            [dict(type="SynLocResize", size=size) for size in ((1920, 1088), (2240, 1280))],
+            [dict(type="SynLocRandomFlip", prob=0.0), dict(type="SynLocRandomFlip", prob=1.0)],
+            [dict(type="PackSynLocInputs")],
+        ],
+    ),
+]
+tta_model = dict(type="LocaliserTTAModel", radius=0.5)
 
 model = dict(backbone=dict(init_cfg=None), test_cfg=dict(ground_nms_radius=0.3))
 
@@ -43,7 +56,7 @@ train_dataloader = dict(
     dataset=dict(
         type="SyntheticSynLocDataset",
         data_root=data_root,
-        num_samples=2000,
+        num_samples=1600,
         split="train",
         pipeline=train_pipeline,
         num_writers=2,

@@ -4,8 +4,16 @@ from footmm.evaluation.metrics import (
     CalibrationJaC,
     HomographyIoU,
     KeypointPCK,
+    LocSimMetric,
     ReIDMetrics,
     ReprojectionError,
 )
 
-__all__ = ["CalibrationJaC", "HomographyIoU", "KeypointPCK", "ReIDMetrics", "ReprojectionError"]
+__all__ = [
+    "CalibrationJaC",
+    "HomographyIoU",
+    "KeypointPCK",
+    "LocSimMetric",
+    "ReIDMetrics",
+    "ReprojectionError",
+]
