@@ -235,7 +235,7 @@ class SynLocVisualizer(Visualizer):
             return {}
         # Detections of equal scores rank by the id of their image.
         known = sorted((one for one in found if one.truth is not None), key=lambda a: a.image_id)
-        frames = [_locsim_frame(athletes) for athletes in known]
+        frames = [LocSimFrame.of(athletes, athletes.positions) for athletes in known]
         best = locsim_scores(frames) if _num_athletes(frames) else None
         threshold = self._threshold(best)
         judged = [JudgedAthletes.of(athletes, threshold) for athletes in found]
@@ -289,15 +289,7 @@ class SynLocVisualizer(Visualizer):
             return "as given"
         if best is None:
             return "the default, as no athletes are annotated"
-        return "the one with the best F1 on all frames"
-
-
-def _locsim_frame(athletes: LocalisedAthletes) -> LocSimFrame:
-    truth = athletes.truth
-    areas = (athletes.bboxes[:, 2:] - athletes.bboxes[:, :2]).prod(axis=1)
-    return LocSimFrame(
-        athletes.positions, athletes.scores, areas, truth.positions, truth.areas, truth.crowd
-    )
+        return "the one with the best F1 on these frames"
 
 
 def _num_athletes(frames: Sequence[LocSimFrame]) -> int:

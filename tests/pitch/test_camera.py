@@ -260,6 +260,16 @@ def test_resized_scales_about_the_corner():
     assert big.image_size == (1920, 1080)
 
 
+def test_warped_moves_what_is_seen():
+    cameras = random_cameras(np.random.default_rng(11), 2, lens=True)
+    points = torch.tensor([(0.0, 0.0, 0.0), (10.0, 5.0, 2.0)])
+    mirror = np.array([[-2.0, 0.3, 700.0], [0.1, 1.5, -20.0], [0.0, 0.0, 1.0]])
+    warped = cameras.warped(mirror, (800, 600))
+    moved = cameras.project(points) @ torch.tensor(mirror[:2, :2].T) + torch.tensor(mirror[:2, 2])
+    torch.testing.assert_close(warped.project(points), moved)
+    assert warped.image_size == (800, 600)
+
+
 def test_what_an_official_format_cannot_hold_is_refused():
     lens = PolynomialLens(np.array([1.0, 0.0]), np.array([1.0, 0.0]))
     wide = Camera.look_at((0, -40, 9), (0, 0, 0), 960.0, SIZE, lens=lens)

@@ -34,6 +34,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from footmm.errors import DataFormatError
+from footmm.structures.localised_athletes import LocalisedAthletes
 
 #: The version of sskit whose figures these are; state it beside them.
 SSKIT_VERSION = "0.6.0"
@@ -84,6 +85,20 @@ class LocSimFrame:
     true_positions: np.ndarray
     true_areas: np.ndarray
     true_crowd: np.ndarray
+
+    @classmethod
+    def of(cls, athletes: LocalisedAthletes, positions: np.ndarray) -> LocSimFrame:
+        """Compare detections at positions ``(D, 2)`` with the truth of an annotated image."""
+        left, top, right, bottom = athletes.bboxes.T
+        truth = athletes.truth
+        return cls(
+            positions,
+            athletes.scores,
+            (right - left) * (bottom - top),
+            truth.positions,
+            truth.areas,
+            truth.crowd,
+        )
 
     def __post_init__(self) -> None:
         for count, names in (

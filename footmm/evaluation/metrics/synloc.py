@@ -145,19 +145,10 @@ class LocSimMetric(BaseMetric):
 
     def _entry(self, sample: dict) -> _ScoredImage:
         athletes = LocalisedAthletes.from_sample(sample)
-        truth = athletes.truth
-        if truth is None:
+        if athletes.truth is None:
             return _ScoredImage(athletes.image_id, None)
-        left, top, right, bottom = athletes.bboxes.T
         try:
-            frame = LocSimFrame(
-                self._positions(athletes),
-                athletes.scores,
-                (right - left) * (bottom - top),
-                truth.positions,
-                truth.areas,
-                truth.crowd,
-            )
+            frame = LocSimFrame.of(athletes, self._positions(athletes))
         except DataFormatError as error:
             raise DataFormatError(
                 f"image {athletes.image_id} ({athletes.image_path}): {error}"
