@@ -54,6 +54,10 @@ EXTRAS["dev"] = [
     "pytest-xdist>=3",
     "ruff>=0.15",
     "import-linter>=2.1",
+    # The notebooks are executed as tests.
+    "nbclient>=0.10",
+    "nbformat>=5.10",
+    "ipykernel>=6.29",
     # The peer that the re-identification metrics, losses and models are compared with; it declares
     # no dependencies, and its import needs gdown.
     "torchreid==0.2.5",

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
+from mmengine.dataset import Compose, pseudo_collate
 from mmengine.optim import build_optim_wrapper
-from mmengine.registry import init_default_scope
+from mmengine.registry import PARAM_SCHEDULERS, init_default_scope
 
 from footmm.apis.config import load_config
-from footmm.registry import DATASETS, METRICS, MODELS
+from footmm.registry import DATASETS, HOOKS, METRICS, MODELS
 from footmm.testing import shrink_config
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -63,6 +63,21 @@ def test_config_builds_trains_and_predicts(config):
     evaluators = config.test_evaluator
     for metric in evaluators if isinstance(evaluators, list) else [evaluators]:
         METRICS.build(metric)
+
+
+@pytest.mark.parametrize("path", MODEL_CONFIGS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_parts_that_small_runs_leave_out_exist(path):
+    """The schedulers, which :func:`shrink_config` replaces, and what hooks build in training."""
+    init_default_scope("footmm")
+    config = load_config(path)
+    for scheduler in config.param_scheduler:
+        with PARAM_SCHEDULERS.switch_scope_and_registry("footmm") as registry:
+            assert registry.get(scheduler.type) is not None
+    for hook in config.get("custom_hooks", []):
+        assert HOOKS.get(hook.type) is not None
+        assert "ema_type" not in hook or MODELS.get(hook.ema_type) is not None
+        if "switch_pipeline" in hook:
+            Compose(hook.switch_pipeline)
 
 
 def test_config_dumps_and_reloads(config, tmp_path):

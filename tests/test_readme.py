@@ -43,7 +43,15 @@ def test_head_of_ones_own_trains(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/homography.md", "docs/reid.md", "docs/simulation.md"]
+    "page",
+    [
+        "README.md",
+        "docs/google_drive.md",
+        "docs/homography.md",
+        "docs/reid.md",
+        "docs/simulation.md",
+        "docs/synloc.md",
+    ],
 )
 def test_files_that_a_page_names_exist(page):
     text = (ROOT / page).read_text(encoding="utf-8")

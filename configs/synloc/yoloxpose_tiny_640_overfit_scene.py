@@ -5,6 +5,15 @@ _base_ = ["yoloxpose_tiny_synthetic.py"]
 data_root = "data/synloc_scene"
 test_input_size = (2176, 3840)
 
+_size = (_base_.input_size[1], _base_.input_size[0])
+
+# Tiles and nothing else: what is augmented is not learned by heart.
+train_pipeline = [
+    dict(type="LoadSynLocImage"),
+    dict(type="SynLocRandomTile", size=_size),
+    dict(type="SynLocFilterAthletes"),
+    dict(type="PackSynLocInputs"),
+]
 test_pipeline = [
     dict(type="LoadSynLocImage"),
     dict(type="SynLocResize", size=(test_input_size[1], test_input_size[0])),
@@ -23,14 +32,14 @@ train_dataloader = dict(
                 data_root=data_root,
                 split="train",
                 images="4k",
-                pipeline=_base_.train_pipeline,
+                pipeline=train_pipeline,
             ),
             synthetic=dict(
                 type="SyntheticSynLocDataset",
                 num_samples=1,
                 split="train",
                 image_size=(3840, 2160),
-                pipeline=_base_.train_pipeline,
+                pipeline=train_pipeline,
             ),
         ),
     )

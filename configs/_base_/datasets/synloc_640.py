@@ -129,7 +129,7 @@ custom_hooks = [
     ),
     dict(
         type="EMAHook",
-        ema_type="mmpose.ExpMomentumEMA",
+        ema_type="mmdet.ExpMomentumEMA",
         momentum=0.0002,
         update_buffers=True,
         strict_load=False,

@@ -23,7 +23,7 @@ optim_wrapper = dict(
 
 param_scheduler = [
     dict(
-        type="QuadraticWarmupLR",
+        type="mmpose.QuadraticWarmupLR",
         begin=0,
         end=warmup_epochs,
         by_epoch=True,
