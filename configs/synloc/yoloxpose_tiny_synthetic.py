@@ -113,5 +113,5 @@ param_scheduler = [
     ),
 ]
 custom_hooks = [dict(type="ChannelsLastHook"), dict(type="ScoreThresholdHook")]
-default_hooks = dict(pictures=dict(interval=max_epochs, max_samples=16))
+default_hooks = dict(pictures=dict(interval=max_epochs, max_samples=None))
 auto_scale_lr = dict(base_batch_size=8)
