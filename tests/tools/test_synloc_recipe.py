@@ -46,7 +46,7 @@ def test_trains_and_predicts(config, tmp_path):
     assert "the training pipeline is switched at epoch 2" in printed
     predictions = tmp_path / "predictions.pkl"
     checkpoint = tmp_path / "work/epoch_2.pth"
-    printed = run("test.py", config, checkpoint, "--tta", "--out", predictions)
+    printed = run("test.py", config, checkpoint, "--out", predictions)
     assert "synloc/mAP_locsim" in printed
     # Nothing is found after two steps, so there is no threshold to carry, and the test says so.
     assert "these weights carry none from a validation" in " ".join(printed.split())
