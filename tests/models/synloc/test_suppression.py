@@ -49,7 +49,7 @@ def test_box_nms_is_that_of_mmpose_and_torchvision(monkeypatch, seed, threshold,
     boxes = torch.cat([middles - sides / 2, middles + sides / 2], dim=1)
     boxes[1::5] = boxes[::5][: len(boxes[1::5])] + 0.3
     # In double precision no overlap lies at the threshold to the last bit.
-    boxes, scores = boxes.double(), torch.rand(count, generator=generator)
+    boxes, scores = boxes.double(), torch.rand(count, generator=generator).double()
     kept = box_nms(boxes, scores, threshold)
     assert torch.equal(kept, nms_torch(boxes, scores, threshold))
     assert torch.equal(kept, nms(boxes, scores, threshold))
