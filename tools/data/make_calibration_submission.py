@@ -11,16 +11,15 @@ server and SoccerNet.Evaluation.CameraCalibration expect it (SoccerNet/sn-calibr
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from footmm.apis.archives import pack_files
 from footmm.apis.cli import report_errors
 from footmm.apis.predictions import load_predictions, write_submission
 from footmm.errors import DataFormatError
@@ -43,8 +42,6 @@ CAMERA_SHAPES: dict[str, tuple[int, ...]] = {
 }
 FRAME_NAME = re.compile(r"(\d{5})\.(?:jpg|png|json)")
 ROTATION_TOLERANCE = 1e-6
-#: The earliest date that a zip can hold, so that equal cameras make equal files.
-ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -143,13 +140,13 @@ def collect_cameras(
 
 def zip_cameras(cameras: Mapping[str, dict[str, Any] | None]) -> bytes:
     """Return the same bytes for the same cameras, whatever their order."""
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
-        for sample_id, camera in sorted(cameras.items()):
-            if camera is not None:
-                name = zipfile.ZipInfo(f"camera_{sample_id}.json", ZIP_DATE)
-                archive.writestr(name, json.dumps(camera), zipfile.ZIP_DEFLATED)
-    return content.getvalue()
+    return pack_files(
+        {
+            f"camera_{sample_id}.json": json.dumps(camera).encode()
+            for sample_id, camera in cameras.items()
+            if camera is not None
+        }
+    )
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -61,9 +61,8 @@ class SynLocDataset(ImageDataset, BaseCocoStyleDataset):
 
     * ``img_path``, ``img_id`` and ``camera``: the keys of the json that describe it;
     * for training, moved by all geometric transforms: ``bbox`` ``(N, 4)`` (left, top, right,
-      bottom), ``bbox_score`` ``(N,)``, ``keypoints`` ``(N, 2, 2)`` and ``keypoints_visible``
-      ``(N, 2)`` (pelvis, and the ground below it), ``area`` ``(N,)``, all float32, and
-      ``category_id`` ``(N,)``;
+      bottom), ``keypoints`` ``(N, 2, 2)`` and ``keypoints_visible`` ``(N, 2)`` (pelvis, and the
+      ground below it), ``area`` ``(N,)``, all float32;
     * ``positions`` ``(N, 2)``, metres, world frame, which no transform changes;
     * for the metrics, left alone by all transforms, float64, None where the split is not
       annotated: ``ground_truth_positions`` ``(G, 2)``, metres, world frame,
@@ -172,10 +171,8 @@ def _labels(entries: list[Mapping[str, Any]] | None) -> dict[str, Any]:
     return {
         **{f"ground_truth_{key}": values for key, values in truth.items()},
         "bbox": boxes.astype(np.float32),
-        "bbox_score": np.ones(len(known), np.float32),
         "keypoints": keypoints[..., :2].astype(np.float32),
         "keypoints_visible": np.minimum(keypoints[..., 2], 1).astype(np.float32),
         "positions": truth["positions"],
         "area": areas.astype(np.float32),
-        "category_id": np.array([entry["category_id"] for entry in known], np.int64),
     }

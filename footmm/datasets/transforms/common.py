@@ -142,6 +142,19 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
+def mirror_image(image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mirror an image left to right.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+
+    Returns:
+        The new image, and the map ``(3, 3)`` from old to new pixels.
+    """
+    matrix = np.array([[-1.0, 0.0, image.shape[1] - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    return cv2.flip(image, 1), matrix
+
+
 def warp_image(
     image: np.ndarray, matrix: np.ndarray, size: tuple[int, int], padding: tuple[int, int, int]
 ) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmpose.datasets.transforms import PackPoseInputs
 
-from footmm.datasets.transforms.common import resize_image, warp_image
+from footmm.datasets.transforms.common import mirror_image, resize_image, warp_image
 from footmm.pitch.camera import SOCCERNET_IMAGE_SIZE
 from footmm.pitch.dimensions import LEFT_RIGHT_MIRROR
 from footmm.pitch.frames import pixel_scaling
@@ -54,10 +54,8 @@ class PitchRandomFlip(BaseTransform):
         if np.random.rand() >= self.prob:
             return results
         _scale_to_file(results)
-        height, width = results["img"].shape[:2]
-        results["img"] = cv2.flip(results["img"], 1)
-        mirror = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-        _move(results, mirror, (width, height))
+        results["img"], mirror = mirror_image(results["img"])
+        _move(results, mirror, results["img"].shape[1::-1])
         if "keypoints" in results:
             swapped = list(KEYPOINT_SETS[results["keypoint_set"]].flip_indices)
             for key in ("keypoints", "keypoints_visible"):

@@ -16,12 +16,16 @@ from typing import Any
 import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform, to_tensor
-from mmcv.transforms.utils import cache_randomness
 from mmengine.structures import InstanceData
 from mmpose.datasets.transforms import Mosaic
 from mmpose.structures import PoseDataSample
 
-from footmm.datasets.transforms.common import LoadImageFromFile, resize_image, warp_image
+from footmm.datasets.transforms.common import (
+    LoadImageFromFile,
+    mirror_image,
+    resize_image,
+    warp_image,
+)
 from footmm.errors import DataFormatError
 from footmm.pitch.frames import pixel_scaling
 from footmm.registry import TRANSFORMS
@@ -31,12 +35,10 @@ PADDING = (114, 114, 114)
 
 ATHLETE_KEYS = (
     "bbox",
-    "bbox_score",
     "keypoints",
     "keypoints_visible",
     "positions",
     "area",
-    "category_id",
     "camera_index",
 )
 """Labels with an entry for each athlete."""
@@ -143,16 +145,12 @@ class SynLocRandomAffine(_SizedTransform):
 
     def transform(self, results: dict) -> dict:
         """Warp the image."""
-        zoom, angle, shift = self._draw()
+        zoom = np.random.uniform(*self.scale)
+        angle = np.deg2rad(np.random.uniform(-self.rotation, self.rotation))
+        shift = np.random.uniform(-self.shift, self.shift, 2)
         middle = (np.array(results["img"].shape[1::-1]) - 1) / 2
         target = (np.array(self.size) - 1) / 2 + shift * self.size
         return self._warp(results, similarity(zoom, angle, middle, target))
-
-    @cache_randomness
-    def _draw(self) -> tuple[float, float, np.ndarray]:
-        zoom = np.random.uniform(*self.scale)
-        angle = np.deg2rad(np.random.uniform(-self.rotation, self.rotation))
-        return zoom, angle, np.random.uniform(-self.shift, self.shift, 2)
 
 
 @TRANSFORMS.register_module()
@@ -219,10 +217,8 @@ class SynLocRandomFlip(BaseTransform):
         """Mirror the image, or leave it."""
         if np.random.rand() >= self.prob:
             return results
-        height, width = results["img"].shape[:2]
-        results["img"] = cv2.flip(results["img"], 1)
-        mirror = np.array([[-1.0, 0.0, width - 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
-        return move(results, mirror, (width, height))
+        results["img"], mirror = mirror_image(results["img"])
+        return move(results, mirror, results["img"].shape[1::-1])
 
 
 @TRANSFORMS.register_module()
