@@ -9,7 +9,7 @@ import numpy as np
 from footmm.pitch.dimensions import PitchDimensions
 
 HOME, AWAY, BALL = 0, 1, 2
-"""What an agent belongs to: the home team, which attacks to the right, the away team, or neither."""
+"""What an agent belongs to: the home team, which attacks to the right, the away team, neither."""
 
 
 @dataclass(frozen=True, eq=False)
