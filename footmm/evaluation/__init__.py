@@ -5,8 +5,11 @@ from footmm.evaluation.metrics import (
     HomographyIoU,
     KeypointPCK,
     LocSimMetric,
+    MultiHorizonTrajectoryMetrics,
     ReIDMetrics,
     ReprojectionError,
+    TrajectoryADE,
+    TrajectoryFDE,
 )
 
 __all__ = [
@@ -14,6 +17,9 @@ __all__ = [
     "HomographyIoU",
     "KeypointPCK",
     "LocSimMetric",
+    "MultiHorizonTrajectoryMetrics",
     "ReIDMetrics",
     "ReprojectionError",
+    "TrajectoryADE",
+    "TrajectoryFDE",
 ]

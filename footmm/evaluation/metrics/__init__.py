@@ -8,12 +8,20 @@ from footmm.evaluation.metrics.homography import (
 )
 from footmm.evaluation.metrics.reid import ReIDMetrics
 from footmm.evaluation.metrics.synloc import LocSimMetric
+from footmm.evaluation.metrics.trajectory import (
+    MultiHorizonTrajectoryMetrics,
+    TrajectoryADE,
+    TrajectoryFDE,
+)
 
 __all__ = [
     "CalibrationJaC",
     "HomographyIoU",
     "KeypointPCK",
     "LocSimMetric",
+    "MultiHorizonTrajectoryMetrics",
     "ReIDMetrics",
     "ReprojectionError",
+    "TrajectoryADE",
+    "TrajectoryFDE",
 ]
