@@ -11,18 +11,30 @@ from footmm.datasets.reid import (
     SyntheticReIDDataset,
 )
 from footmm.datasets.synloc import SynLocDataset, SyntheticSynLocDataset
+from footmm.datasets.trajectory import (
+    SoccerNetGameStateTrajectories,
+    SoccerNetTrackingTrajectories,
+    SyntheticTrajectoryDataset,
+    TrackingDataset,
+    TrajectoriesNpz,
+)
 
 __all__ = [
     "Market1501Dataset",
     "ReIDDataset",
     "SoccerNetCalibrationDataset",
+    "SoccerNetGameStateTrajectories",
     "SoccerNetReIDDataset",
+    "SoccerNetTrackingTrajectories",
     "SynLocDataset",
     "SyntheticFallback",
     "SyntheticHomographyDataset",
     "SyntheticMarket1501Dataset",
     "SyntheticReIDDataset",
     "SyntheticSynLocDataset",
+    "SyntheticTrajectoryDataset",
+    "TrackingDataset",
+    "TrajectoriesNpz",
     "samplers",
     "transforms",
 ]

@@ -241,3 +241,44 @@ class ActionSampler(IdentitySampler):
                 games.add(self._game(label))
                 batch.append(label)
         return self._fill_up(batch, rng)
+
+
+@DATA_SAMPLERS.register_module()
+class WindowBlockSampler(Sampler[int]):
+    """A random order for datasets that make their samples block by block.
+
+    Every process draws blocks of its own; all of them have the same number of samples, so up to
+    ``world_size - 1`` samples of the dataset are left out of an epoch.
+
+    Args:
+        dataset: A dataset with ``shuffled(rng)``, all indices in an order that visits every block
+            once.
+        seed: Seed of the order; None takes a random one, the same on all processes.
+
+    Raises:
+        ConfigError: The dataset has no such order.
+    """
+
+    def __init__(self, dataset: Any, seed: int | None = None) -> None:
+        if not hasattr(dataset, "shuffled"):
+            raise ConfigError(
+                f"WindowBlockSampler: {type(dataset).__name__} does not make its samples in blocks; "
+                "use dict(type='DefaultSampler', shuffle=True)"
+            )
+        self.dataset = dataset
+        self.seed = sync_random_seed() if seed is None else seed
+        self.epoch = 0
+        self.rank, self.world_size = get_dist_info()
+
+    def __iter__(self) -> Iterator[int]:
+        """Iterate over this process's indices of the epoch."""
+        order = self.dataset.shuffled(np.random.default_rng([self.seed, self.epoch]))
+        first = self.rank * len(self)
+        yield from order[first : first + len(self)].tolist()
+
+    def __len__(self) -> int:
+        return len(self.dataset) // self.world_size
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order comes next."""
+        self.epoch = epoch

@@ -26,6 +26,7 @@ from footmm.datasets.transforms.synloc import (
     SynLocRandomTile,
     SynLocResize,
 )
+from footmm.datasets.transforms.trajectory import PackTrajectoryInputs
 
 __all__ = [
     "JERSEY_NOT_VISIBLE",
@@ -36,6 +37,7 @@ __all__ = [
     "PackPitchInputs",
     "PackReIDInputs",
     "PackSynLocInputs",
+    "PackTrajectoryInputs",
     "PitchRandomFlip",
     "PitchRandomWarp",
     "PitchResize",

@@ -1,0 +1,133 @@
+"""Windows of synthetic matches, made while they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from mmengine.dataset import BaseDataset
+
+from footmm.datasets.trajectory.base import PLAYERS_PER_TEAM, WINDOW_TEAM
+from footmm.errors import ConfigError
+from footmm.registry import DATASETS
+from footmm.simulation.moment import NUM_PLAYERS
+from footmm.simulation.tracks import STRATEGIES
+from footmm.simulation.windows import (
+    TrajectoryWindow,
+    TrajectoryWindows,
+    TrajectoryWindowSettings,
+)
+
+_GOALKEEPER = np.arange(NUM_PLAYERS + 1) % PLAYERS_PER_TEAM == 0
+_GOALKEEPER[NUM_PLAYERS] = False
+
+
+@DATASETS.register_module()
+class SyntheticTrajectoryDataset(BaseDataset):
+    """Windows of synthetic matches, window ``i`` decided by seed, split and ``i`` alone.
+
+    Nothing is written to disk: a block of matches is simulated when the first of its windows is
+    asked for. Draw training windows with :class:`footmm.datasets.samplers.WindowBlockSampler`,
+    whose random order visits every block once; with others keep all blocks in memory
+    (``cached_blocks``). Matches of the splits are never the same.
+
+    A sample is the window of a real match (:class:`footmm.datasets.trajectory.TrajectoryDataset`)
+    with ``strategy`` (2,), the teams' indices into :data:`footmm.simulation.tracks.STRATEGIES`,
+    and ``has_strategy`` (2,), false where the strategy changes within the window.
+
+    Args:
+        num_samples: Number of windows.
+        split: ``train``, ``valid`` or ``test``.
+        num_frames: Frames of a window.
+        num_observed: Frames that predictions are made from.
+        rate: Frames a second.
+        match_duration_s: Seconds of a match.
+        matches_per_block: Matches that are simulated together.
+        cached_blocks: Blocks of matches that are kept in memory.
+        seed: Of the whole data.
+        pipeline: Transforms, or their configs.
+        test_mode: MMEngine's.
+        **kwargs: Further arguments of :class:`mmengine.dataset.BaseDataset`.
+
+    Raises:
+        ConfigError: An argument has an impossible value.
+    """
+
+    SPLITS = ("train", "valid", "test")
+    METAINFO = dict(synthetic=True, data_source="simulated matches", strategies=STRATEGIES)
+
+    def __init__(
+        self,
+        num_samples: int = 50_000,
+        split: str = "train",
+        num_frames: int = 40,
+        num_observed: int = 10,
+        rate: float = 6.25,
+        match_duration_s: float = 120.0,
+        matches_per_block: int = 64,
+        cached_blocks: int = 2,
+        seed: int = 0,
+        pipeline: Sequence[Any] = (),
+        test_mode: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        if split not in self.SPLITS:
+            raise ConfigError(
+                f"SyntheticTrajectoryDataset(split='{split}'): the splits are "
+                f"{', '.join(self.SPLITS)}"
+            )
+        if num_samples < 1 or not 0 < num_observed < num_frames:
+            raise ConfigError(
+                f"SyntheticTrajectoryDataset: num_samples={num_samples} must be at least 1, and "
+                f"num_observed={num_observed} at least 1 and less than num_frames={num_frames}"
+            )
+        self.num_samples = num_samples
+        self.num_observed = num_observed
+        settings = TrajectoryWindowSettings(
+            num_frames=num_frames,
+            rate=rate,
+            match_duration_s=match_duration_s,
+            matches_per_block=matches_per_block,
+            cached_blocks=cached_blocks,
+        )
+        entropy = np.random.SeedSequence([seed, self.SPLITS.index(split)]).generate_state(1)
+        self._windows = TrajectoryWindows(settings, int(entropy[0]))
+        super().__init__(pipeline=list(pipeline), test_mode=test_mode, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Return the numbers of the windows."""
+        return [dict(window=number) for number in range(self.num_samples)]
+
+    def shuffled(self, rng: np.random.Generator) -> np.ndarray:
+        """All indices in a random order that simulates every block once."""
+        self.full_init()
+        return self._windows.shuffled(len(self), rng)
+
+    def get_data_info(self, idx: int) -> dict:
+        """Return a window before the pipeline."""
+        info = super().get_data_info(idx)
+        return info | self._sample(info["window"], self._windows[info["window"]])
+
+    def _sample(self, number: int, window: TrajectoryWindow) -> dict:
+        settings = self._windows.settings
+        match, place = divmod(number, settings.windows_per_match)
+        first = place * settings.stride
+        # The simulation writes what holds from its first frame on; teams do not change ends.
+        strategy = window.strategy.astype(np.int64)
+        return dict(
+            positions=window.positions.astype(np.float32),
+            present=np.ones(window.positions.shape[:2], bool),
+            team=WINDOW_TEAM.copy(),
+            goalkeeper=_GOALKEEPER.copy(),
+            agent_ids=[*map(str, range(NUM_PLAYERS)), "ball"],
+            match=f"match_{match:05d}",
+            source="simulation",
+            rate=settings.rate,
+            period=1,
+            frame_ids=np.arange(first, first + settings.num_frames),
+            pitch_size=(settings.pitch.length, settings.pitch.width),
+            num_observed=self.num_observed,
+            strategy=strategy[-1],
+            has_strategy=(strategy == strategy[-1]).all(0),
+        )
