@@ -1,7 +1,13 @@
 """Models: backbones, necks, heads and losses, by task."""
 
 from footmm.models.homography import PitchHeatmapHead, PitchKeypointEstimator
-from footmm.models.losses import CenterLoss, ContrastiveLoss, LabelSmoothSoftmaxLoss, TripletLoss
+from footmm.models.losses import (
+    CenterLoss,
+    ContrastiveLoss,
+    LabelSmoothSoftmaxLoss,
+    TrajectoryLoss,
+    TripletLoss,
+)
 from footmm.models.reid import (
     AppearanceHead,
     BNNeck,
@@ -21,14 +27,25 @@ from footmm.models.synloc import (
     SyncRandomResize,
     YOLOXPoseHead,
 )
+from footmm.models.trajectory import (
+    Baller2Vec,
+    ContrastiveHead,
+    ForecastHead,
+    ReconstructionHead,
+    TrajectoryDataPreprocessor,
+    TrajectoryViews,
+)
 
 __all__ = [
     "AppearanceHead",
     "AthleteLocaliser",
     "BNNeck",
+    "Baller2Vec",
     "BodyShapeHead",
     "CenterLoss",
+    "ContrastiveHead",
     "ContrastiveLoss",
+    "ForecastHead",
     "JerseyNumberHead",
     "KeypointSimilarity",
     "KeypointSimilarityLoss",
@@ -40,8 +57,12 @@ __all__ = [
     "ReIDModel",
     "ReIDResNet",
     "ReIDTTAModel",
+    "ReconstructionHead",
     "SimCCYOLOXPoseHead",
     "SyncRandomResize",
+    "TrajectoryDataPreprocessor",
+    "TrajectoryLoss",
+    "TrajectoryViews",
     "TripletLoss",
     "YOLOXPoseHead",
 ]

@@ -4,6 +4,7 @@ from footmm.models.losses.keypoint_heatmap import KeypointHeatmapLoss
 from footmm.models.losses.metric_learning import CenterLoss, ContrastiveLoss, TripletLoss
 from footmm.models.losses.reprojection import ReprojectionLoss
 from footmm.models.losses.softmax import LabelSmoothSoftmaxLoss
+from footmm.models.losses.trajectory import TrajectoryLoss
 
 __all__ = [
     "CenterLoss",
@@ -11,5 +12,6 @@ __all__ = [
     "KeypointHeatmapLoss",
     "LabelSmoothSoftmaxLoss",
     "ReprojectionLoss",
+    "TrajectoryLoss",
     "TripletLoss",
 ]
