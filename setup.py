@@ -36,7 +36,8 @@ RUNTIME = [
     "scipy>=1.10",
     "scikit-learn>=1.3",
     "simdkalman>=1.0",
-    "pyarrow>=14",
+    # 26 refuses numpy 1.
+    "pyarrow>=14,<26",
     "matplotlib>=3.7",
     "pillow>=9.1",
     "rich>=13",

@@ -7,10 +7,11 @@ from typing import Any
 
 _MODULES = {
     "HomographyInferencer": "footmm.apis.homography_inferencer",
+    "TrajectoryInferencer": "footmm.apis.trajectory_inferencer",
     "init_model": "footmm.apis.model",
 }
 
-__all__ = ["HomographyInferencer", "init_model"]
+__all__ = ["HomographyInferencer", "TrajectoryInferencer", "init_model"]
 
 
 def __getattr__(name: str) -> Any:

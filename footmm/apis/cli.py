@@ -1,17 +1,17 @@
-"""What all command line tools share: config arguments, and errors a person can read."""
+"""What all command line tools share: config arguments, folders, errors a person can read."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from mmengine.config import Config, DictAction
 
 from footmm.apis.config import load_config
-from footmm.errors import FootmmError
+from footmm.errors import ConfigError, FootmmError
 
 #: Exit codes: what a shell expects of wrong usage, and of a run ended by Ctrl-C.
 USER_ERROR, INTERRUPTED = 2, 130
@@ -47,6 +47,29 @@ def load_run_config(args: argparse.Namespace) -> Config:
     default = Path("work_dirs") / Path(args.config).stem
     config.work_dir = args.work_dir or config.get("work_dir") or str(default)
     return config
+
+
+def prepare_folder(out: Path, results: Sequence[str], overwrite: bool) -> None:
+    """Create the folder of a tool's results.
+
+    Args:
+        out: The folder.
+        results: Names of files one of which tells that it holds results of an earlier run.
+        overwrite: Whether it may hold anything else.
+
+    Raises:
+        ConfigError: It holds files, but no earlier results, or cannot be written.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        is_foreign = any(out.iterdir()) and not any((out / name).is_file() for name in results)
+    except OSError as error:
+        raise ConfigError(f"--out '{out}' is no folder to write to: {error.strerror}") from error
+    if is_foreign and not overwrite:
+        raise ConfigError(
+            f"--out '{out}' holds files, and no {' or '.join(results)} of an earlier run; choose "
+            "another folder, or write into this one with --overwrite"
+        )
 
 
 @contextmanager

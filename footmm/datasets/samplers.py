@@ -262,8 +262,8 @@ class WindowBlockSampler(Sampler[int]):
     def __init__(self, dataset: Any, seed: int | None = None) -> None:
         if not hasattr(dataset, "shuffled"):
             raise ConfigError(
-                f"WindowBlockSampler: {type(dataset).__name__} does not make its samples in blocks; "
-                "use dict(type='DefaultSampler', shuffle=True)"
+                f"WindowBlockSampler: {type(dataset).__name__} does not make its samples in "
+                "blocks; use dict(type='DefaultSampler', shuffle=True)"
             )
         self.dataset = dataset
         self.seed = sync_random_seed() if seed is None else seed

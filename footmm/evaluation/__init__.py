@@ -8,6 +8,7 @@ from footmm.evaluation.metrics import (
     MultiHorizonTrajectoryMetrics,
     ReIDMetrics,
     ReprojectionError,
+    StrategyProbe,
     TrajectoryADE,
     TrajectoryFDE,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "MultiHorizonTrajectoryMetrics",
     "ReIDMetrics",
     "ReprojectionError",
+    "StrategyProbe",
     "TrajectoryADE",
     "TrajectoryFDE",
 ]

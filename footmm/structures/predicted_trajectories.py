@@ -81,6 +81,11 @@ class PredictedTrajectories:
         return self.positions[self.num_observed :]
 
     @property
+    def duration_s(self) -> float:
+        """Seconds from the last observed frame to the last."""
+        return len(self.future) / self.rate
+
+    @property
     def scored(self) -> np.ndarray:
         """``(F, A)`` bool: positions to compare with, of agents present when the future begins."""
         return self.present[self.num_observed :] & self.present[self.num_observed - 1]

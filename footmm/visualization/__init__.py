@@ -3,5 +3,6 @@
 from footmm.visualization.homography import HomographyVisualizer
 from footmm.visualization.reid import ReIDVisualizer
 from footmm.visualization.synloc import SynLocVisualizer
+from footmm.visualization.trajectory import TrajectoryVisualizer
 
-__all__ = ["HomographyVisualizer", "ReIDVisualizer", "SynLocVisualizer"]
+__all__ = ["HomographyVisualizer", "ReIDVisualizer", "SynLocVisualizer", "TrajectoryVisualizer"]

@@ -15,7 +15,6 @@ from typing import Any
 import cv2
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -39,6 +38,18 @@ from footmm.pitch.draw import Color, PitchFromAbove, draw_keypoints
 from footmm.pitch.homography import apply_homography
 from footmm.registry import VISUALIZERS
 from footmm.structures.localised_athletes import PELVIS_GROUND, LocalisedAthletes
+from footmm.visualization.plots import (
+    BLUE,
+    DPI,
+    FAINT,
+    GREEN,
+    INK,
+    PAGE,
+    VERMILION,
+    plot_figure,
+    rendered,
+    tidy,
+)
 
 MIN_LOCSIM = LOCSIM_THRESHOLDS[0]
 """What a match needs in the pictures."""
@@ -53,15 +64,13 @@ BIN_METRES = 10
 """Of the distances to the camera."""
 
 MATCH, FALSE_POSITIVE, MISS, TRUTH, UNJUDGED = "#4cc3ff", "#ff5a1f", "#ffe93b", "#ffffff", "#ff9df0"
-INK, FAINT, PAGE, OUTLINE = "#21262b", "#6b737a", "#ffffff", "#10151a"
-BLUE, VERMILION, GREEN = "#0072b2", "#d55e00", "#009e73"
+OUTLINE = "#10151a"
 
 #: RGB colours of labels: boxes, pelves and the ground below these.
 BOX_LABEL: Color = (255, 233, 59)
 KEYPOINT_LABELS: tuple[Color, Color] = (76, 195, 255), (255, 90, 31)
 
 #: Pixels of the sheet.
-_DPI = 100
 _FRAME_WIDTH, _FRAME_HEIGHT, _PANEL_WIDTH = 1280, 720, 760
 _MARGIN, _GAP, _HEADER, _CAPTION = 20, 14, 96, 34
 
@@ -310,7 +319,7 @@ def _draw_sheet(judged: Sequence[JudgedAthletes], num_frames: int, notes: str) -
     row = _CAPTION + _FRAME_HEIGHT
     width = 2 * _MARGIN + _FRAME_WIDTH + _GAP + _PANEL_WIDTH
     height = _HEADER + len(judged) * row + _MARGIN
-    figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor=PAGE)
+    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAGE)
 
     def axes(left: int, top: int, size: tuple[int, int]) -> Axes:
         bottom = height - top - size[1]
@@ -328,7 +337,7 @@ def _draw_sheet(judged: Sequence[JudgedAthletes], num_frames: int, notes: str) -
         _draw_frame(axes(_MARGIN, top, (_FRAME_WIDTH, _FRAME_HEIGHT)), frame)
         left = _MARGIN + _FRAME_WIDTH + _GAP
         _draw_top_view(axes(left, top, (_PANEL_WIDTH, _FRAME_HEIGHT)), frame)
-    return _rendered(figure)
+    return rendered(figure)
 
 
 def _write_header(ax: Axes, judged: Sequence[JudgedAthletes], title: str, notes: str) -> None:
@@ -408,7 +417,7 @@ def _draw_top_view(ax: Axes, frame: JudgedAthletes) -> None:
     ax.set_axis_off()
     # Rings have the size at which LocSim is that of a match; a point is 1/72 inch.
     pixels_per_metre = (np.array([_PANEL_WIDTH, _FRAME_HEIGHT]) / (corners[3] - corners[2])).min()
-    ring_size = 2 * _reach(MIN_LOCSIM) * pixels_per_metre * 72 / _DPI
+    ring_size = 2 * _reach(MIN_LOCSIM) * pixels_per_metre * 72 / DPI
     _mark_on_pitch(ax, frame, scale=ring_size / FOUND.size)
 
 
@@ -452,7 +461,9 @@ def _plot_errors(
     num_athletes = num_found + [np.count_nonzero(missed // BIN_METRES == n) for n in bins]
 
     reach = _reach(MIN_LOCSIM)
-    figure = _plot_figure(f"Localisation error and recall by distance, {_content(frames)}")
+    figure = plot_figure(
+        f"Localisation error and recall by distance, {_content(frames)}", _PLOT_SIZE
+    )
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     _draw_boxes(top, found, centers)
     top.axhline(reach, color=FAINT, linewidth=1, linestyle=(0, (4, 3)))
@@ -474,15 +485,15 @@ def _plot_errors(
         xlabel="distance to the camera (m)",
         ylabel="recall",
     )
-    _tidy(
+    tidy(
         top,
         f"score threshold {threshold:.3f}; boxes: quartiles and median, whiskers: 5 to 95 %\n"
         f"dashed: a match is off by {reach:.2f} m at most (LocSim {MIN_LOCSIM:g})",
     )
-    _tidy(bottom)
+    tidy(bottom)
     for ax in (top, bottom):
         ax.grid(visible=False, axis="x")
-    return _rendered(figure)
+    return rendered(figure)
 
 
 def _draw_boxes(ax: Axes, values: Sequence[np.ndarray], centers: np.ndarray) -> None:
@@ -580,30 +591,13 @@ def _content(frames: Sequence[LocSimFrame]) -> str:
     return f"{_count(len(frames), 'frame')}, {_count(_num_athletes(frames), 'athlete')}"
 
 
-def _plot_figure(title: str) -> Figure:
-    figure = Figure(figsize=_PLOT_SIZE, dpi=_DPI, facecolor=PAGE, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.15, h_pad=0.12)
-    figure.suptitle(title, fontsize=14, color=INK)
-    return figure
-
-
 def _single_plot(title: str, notes: str) -> tuple[Figure, Axes]:
     """Return a figure with axes from 0 to 1."""
-    figure = _plot_figure(title)
+    figure = plot_figure(title, _PLOT_SIZE)
     ax = figure.subplots()
     ax.set(xlim=(0, 1), ylim=(0, 1.02))
-    _tidy(ax, notes)
+    tidy(ax, notes)
     return figure, ax
-
-
-def _tidy(ax: Axes, notes: str = "") -> None:
-    ax.set_title(notes, fontsize=11, color=FAINT)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(color=FAINT, alpha=0.25, linewidth=0.8)
-    ax.set_axisbelow(True)
-    ax.tick_params(labelsize=11, colors=INK)
-    for label in (ax.xaxis.label, ax.yaxis.label):
-        label.set(size=12, color=INK)
 
 
 def _say_why_empty(ax: Axes, frames: Sequence[LocSimFrame]) -> None:
@@ -629,11 +623,4 @@ def _with_legend(figure: Figure, num_columns: int) -> np.ndarray:
     figure.legend(
         loc="outside lower center", ncols=num_columns, frameon=False, fontsize=11, labelcolor=INK
     )
-    return _rendered(figure)
-
-
-def _rendered(figure: Figure) -> np.ndarray:
-    """Return a figure as RGB, uint8, ``(H, W, 3)``."""
-    canvas = FigureCanvasAgg(figure)
-    canvas.draw()
-    return np.array(canvas.buffer_rgba())[..., :3].copy()
+    return rendered(figure)

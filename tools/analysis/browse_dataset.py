@@ -24,8 +24,8 @@ from footmm.engine.hooks.validation_pictures import write_png
 from footmm.errors import ConfigError
 from footmm.registry import DATASETS, VISUALIZERS
 
-#: Draws the labels of a data sample on its RGB image.
-Draw = Callable[[np.ndarray, BaseDataElement], np.ndarray]
+#: Draws the labels of a data sample on its RGB image, or all of a sample that is no image.
+Draw = Callable[[np.ndarray | None, BaseDataElement], np.ndarray]
 
 IMAGE_HEIGHT = 256
 MIN_TILE_WIDTH = 260
@@ -114,6 +114,23 @@ def augmented_image(inputs: torch.Tensor) -> np.ndarray:
     return np.ascontiguousarray(image[..., ::-1])
 
 
+def input_picture(inputs: Any, sample: BaseDataElement, draw: Draw | None) -> np.ndarray:
+    """Draw what the model gets, with its labels.
+
+    Raises:
+        ConfigError: It is no image, and the visualizer cannot draw it.
+    """
+    if isinstance(inputs, torch.Tensor):
+        image = augmented_image(inputs)
+        return image if draw is None else draw(image, sample)
+    if draw is None:
+        raise ConfigError(
+            "the samples are no images, and the config's visualizer has no draw_dataset_sample; "
+            "set the visualizer of the task"
+        )
+    return draw(None, sample)
+
+
 def tile(images: Sequence[np.ndarray], lines: Sequence[str]) -> np.ndarray:
     """Put images side by side, scaled to one height, over lines of text.
 
@@ -165,8 +182,7 @@ def draw_samples(
         sample = item["data_samples"]
         images = [mmcv.imread(sample.img_path, channel_order="rgb")] if "img_path" in sample else []
         if not original:
-            after = augmented_image(item["inputs"])
-            images.append(after if draw is None else draw(after, sample))
+            images.append(input_picture(item["inputs"], sample, draw))
         if not images:
             raise ConfigError("--original: the data samples carry no img_path to read images from")
         yield tile(images, label_lines(sample))

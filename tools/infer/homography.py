@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from mmengine.utils import ProgressBar
 
-from footmm.apis.cli import add_config_arguments, report_errors
+from footmm.apis.cli import add_config_arguments, prepare_folder, report_errors
 from footmm.apis.config import load_config
 from footmm.apis.frames import FrameReader
 from footmm.apis.homography_inferencer import DEFAULT_RATE, HomographyInferencer
@@ -73,24 +73,6 @@ def aspect_ratio(text: str) -> float:
     if not 0 < ratio < float("inf"):
         raise argparse.ArgumentTypeError(f"'{text}' is no ratio such as 16:9")
     return ratio
-
-
-def prepare_folder(out: Path, overwrite: bool) -> None:
-    """Create the folder of the results.
-
-    Raises:
-        ConfigError: It holds files, but no earlier results, or cannot be written.
-    """
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        is_foreign = any(out.iterdir()) and not (out / RESULTS_FILE).is_file()
-    except OSError as error:
-        raise ConfigError(f"--out '{out}' is no folder to write to: {error.strerror}") from error
-    if is_foreign and not overwrite:
-        raise ConfigError(
-            f"--out '{out}' holds files, and no {RESULTS_FILE} of an earlier run; choose another "
-            "folder, or write into this one with --overwrite"
-        )
 
 
 def write_images(folder: Path) -> Write:
@@ -185,7 +167,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     with report_errors():
         reader = FrameReader(args.input, args.aspect_ratio)
-        prepare_folder(args.out, args.overwrite)
+        prepare_folder(args.out, [RESULTS_FILE], args.overwrite)
         config = load_config(args.config, args.cfg_options)
         inferencer = HomographyInferencer(
             config, args.checkpoint, args.device, args.smooth, args.batch_size

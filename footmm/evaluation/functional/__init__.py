@@ -28,6 +28,7 @@ from footmm.evaluation.functional.homography_iou import (
     published_projection_error,
     published_reprojection_error,
 )
+from footmm.evaluation.functional.linear_probe import linear_probe_predictions
 from footmm.evaluation.functional.locsim import (
     LOCSIM_TAU,
     LOCSIM_THRESHOLDS,
@@ -104,6 +105,7 @@ __all__ = [
     "iou_whole",
     "k_reciprocal_distances",
     "kalman",
+    "linear_probe_predictions",
     "locsim",
     "locsim_scores",
     "match_athletes",

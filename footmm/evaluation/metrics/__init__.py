@@ -13,6 +13,7 @@ from footmm.evaluation.metrics.trajectory import (
     TrajectoryADE,
     TrajectoryFDE,
 )
+from footmm.evaluation.metrics.trajectory_probe import StrategyProbe
 
 __all__ = [
     "CalibrationJaC",
@@ -22,6 +23,7 @@ __all__ = [
     "MultiHorizonTrajectoryMetrics",
     "ReIDMetrics",
     "ReprojectionError",
+    "StrategyProbe",
     "TrajectoryADE",
     "TrajectoryFDE",
 ]

@@ -149,7 +149,7 @@ class _DisplacementMetric(_TrajectoryMetric):
 
     def _entries(self, windows: list[PredictedTrajectories]) -> Iterator[_ScoredWindow]:
         for window in windows:
-            horizon = _duration(window) if self.horizon_s is None else self.horizon_s
+            horizon = window.duration_s if self.horizon_s is None else self.horizon_s
             errors = self.errors(*self._paths(window), window.rate, [horizon])
             rows = [errors.of_future(window.scores.argmax()), errors.best(), errors.mean()]
             yield _ScoredWindow(self._count_agents(window), {self.section: _stack(rows)})
@@ -285,7 +285,7 @@ class MultiHorizonTrajectoryMetrics(_TrajectoryMetric):
         predictions, *truth = paths
         probable = predictions[[window.scores.argmax()]]
         at_horizons = probable, *truth, window.rate, self.horizons_s
-        at_end = *paths, window.rate, [_duration(window)]
+        at_end = *paths, window.rate, [window.duration_s]
         path, end = average_displacement(*at_end), final_displacement(*at_end)
         return _stack(
             [
@@ -333,11 +333,6 @@ def _predict(
         replace(window, predictions=path[None], scores=np.ones(1), scales=None)
         for window, path in zip(windows, predictions, strict=True)
     ]
-
-
-def _duration(window: PredictedTrajectories) -> float:
-    """Seconds from the last observed frame to the last."""
-    return len(window.future) / window.rate
 
 
 def _layout(window: PredictedTrajectories) -> tuple:

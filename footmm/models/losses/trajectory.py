@@ -19,14 +19,10 @@ class TrajectoryLoss(nn.Module):
     over the frames where the truth is known, FDE the distance in the last of them, NLL the mean
     negative log-likelihood of a frame under a Gaussian with independent x and y, in nats.
 
-    The Gaussian's mean is left out of the NLL's gradient where ``detach_mean`` is set: the distances
-    then decide where a path goes, and the likelihood how sure it is.
-
     Args:
         ade_weight: Factor on the average displacement.
         fde_weight: Factor on the final displacement.
         nll_weight: Factor on the negative log-likelihood.
-        detach_mean: See above.
         loss_weight: Factor on the sum.
     """
 
@@ -35,14 +31,12 @@ class TrajectoryLoss(nn.Module):
         ade_weight: float = 1.0,
         fde_weight: float = 0.5,
         nll_weight: float = 0.1,
-        detach_mean: bool = False,
         loss_weight: float = 1.0,
     ) -> None:
         super().__init__()
         self.ade_weight = ade_weight
         self.fde_weight = fde_weight
         self.nll_weight = nll_weight
-        self.detach_mean = detach_mean
         self.loss_weight = loss_weight
 
     def forward(self, pred: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -62,8 +56,7 @@ class TrajectoryLoss(nn.Module):
         weight = torch.ones_like(target[..., 0]) if weight is None else weight.to(target.dtype)
         mean, log_scale = pred.split(2, dim=-1)
         distance = safe_norm(mean - target)
-        centre = mean.detach() if self.detach_mean else mean
-        nll = gaussian_nll(centre, log_scale, target)
+        nll = gaussian_nll(mean, log_scale, target)
         final = distance.gather(1, _last_known(weight)[:, None]).squeeze(1)
         loss = weighted_mean(self.ade_weight * distance + self.nll_weight * nll, weight)
         loss = loss + self.fde_weight * weighted_mean(final, weight.sum(1))
@@ -91,6 +84,6 @@ def gaussian_nll(mean: Tensor, log_scale: Tensor, target: Tensor) -> Tensor:
 
 
 def _last_known(weight: Tensor) -> Tensor:
-    """Index of the last frame of positive weight, ``(N,)``; of the last frame where there is none."""
+    """Index of the last frame of positive weight, ``(N,)``; 0 where there is none."""
     frames = torch.arange(1, weight.shape[1] + 1, device=weight.device)
     return ((weight > 0) * frames).argmax(1)

@@ -36,7 +36,7 @@ class Baller2Vec(BaseModel):
         forecast_head: Config, or None.
         reconstruction_head: Config, or None.
         contrastive_head: Config, or None.
-        views: Config of what makes the second view of a window, without ``num_frames``.
+        views: Arguments of :class:`TrajectoryViews`, which makes the second view of a window.
         data_preprocessor: Config of what makes batches, and the first view of a window.
         init_cfg: MMEngine's.
     """
@@ -83,9 +83,10 @@ class Baller2Vec(BaseModel):
             mode: ``tensor``, ``loss`` or ``predict``.
 
         Returns:
-            ``tensor``: the windows' vectors, (B, 3 d). ``loss``: losses by name. ``predict``: the data
-            samples with ``pred_positions`` (K, F, A, 2), ``pred_scores`` (K,) and ``pred_scales``
-            (K, F, A, 2), predicted from the first ``num_observed`` frames.
+            ``tensor``: the windows' vectors, (B, 3 d). ``loss``: losses by name. ``predict``: the
+            data samples with ``pred_positions`` (K, F, A, 2), ``pred_scores`` (K,) and
+            ``pred_scales`` (K, F, A, 2), predicted from the first ``num_observed`` frames, and
+            with ``pred_embedding`` (3 d,), the vector of the whole window.
 
         Raises:
             ValueError: ``mode`` is none of the three.
@@ -131,30 +132,32 @@ class Baller2Vec(BaseModel):
 
     def _loss_of_views(self, window: Tensor, tracks: Tracks) -> dict[str, Tensor]:
         """Losses of another view of the windows, in which some agents are hidden."""
-        view = self.views(tracks)
-        seen, hidden = view, None
-        losses: dict[str, Tensor] = {}
+        seen = view = self.views(tracks)
         if self.reconstruction_head is not None:
             seen, hidden = self.reconstruction_head.hide(view)
         tokens = self.encode(seen)
-        if hidden is not None:
+        losses: dict[str, Tensor] = {}
+        if self.reconstruction_head is not None:
             losses |= self.reconstruction_head.loss(tokens, view, hidden)
         if self.contrastive_head is not None:
-            other = self.pooling(tokens, seen).window
-            losses |= self.contrastive_head.loss(window, other)
+            losses |= self.contrastive_head.loss(window, self.pooling(tokens, seen).window)
         return losses
 
     def _predict(
         self, tracks: Tracks, data_samples: Sequence[BaseDataElement]
     ) -> list[BaseDataElement]:
-        observed = tracks.frames(0, self.num_observed)
-        forecast = self.forecast_head.predict(self.encode(observed), observed)
-        means = forecast.means[:, 0].transpose(2, 3)
-        scales = forecast.log_scales[:, 0].transpose(2, 3).exp()
-        scores = forecast.logits[:, 0].softmax(-1)
-        for sample, *prediction in zip(data_samples, means, scales, scores, strict=True):
-            for name, value in zip(("positions", "scales", "scores"), prediction, strict=True):
-                sample.set_field(value, f"pred_{name}")
+        predictions = {"pred_embedding": self.embed(tracks._asdict()).window}
+        if self.forecast_head is not None:
+            observed = tracks.frames(0, self.num_observed)
+            forecast = self.forecast_head.predict(self.encode(observed), observed)
+            predictions |= {
+                "pred_positions": forecast.means[:, 0].transpose(2, 3),
+                "pred_scales": forecast.log_scales[:, 0].transpose(2, 3).exp(),
+                "pred_scores": forecast.logits[:, 0].softmax(-1),
+            }
+        for name, batch in predictions.items():
+            for sample, prediction in zip(data_samples, batch, strict=True):
+                sample.set_field(prediction, name)
         return list(data_samples)
 
 

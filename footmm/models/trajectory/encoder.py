@@ -168,7 +168,8 @@ def _with_self(mask: Tensor) -> Tensor:
 class AgentTimeAttention(nn.Module):
     """Multi-head attention of which half of the heads follow one agent and half see the scene.
 
-    The first half of a token's heads look at the same agent's tokens, the others at everybody's. That is how the network knows which tokens are of one agent without a name for him, so its
+    The first half of a token's heads look at the same agent's tokens, the others at everybody's.
+    That is how the network knows which tokens are of one agent without a name for him, so its
     output does not depend on the order of the agents.
 
     Args:

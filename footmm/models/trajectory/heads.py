@@ -12,7 +12,6 @@ from footmm.models.losses.trajectory import safe_norm
 from footmm.models.trajectory.encoder import (
     POSITION_SCALE,
     Tracks,
-    TrajectoryEmbedding,
     TrajectoryTransformer,
     velocities,
 )
@@ -263,9 +262,9 @@ class Embeddings(NamedTuple):
 class ScenePooling(nn.Module):
     """Makes vectors of agents, frames and windows out of tokens.
 
-    A frame's vector is that of the home team, of the away team and of the ball, one after the other,
-    each the mean of their tokens; a window's is the mean of its frames', an agent's the mean of his
-    tokens.
+    A frame's vector is that of the home team, of the away team and of the ball, one after the
+    other, each the mean of their tokens; a window's is the mean of its frames', an agent's the mean
+    of his tokens.
     """
 
     def forward(self, tokens: Tensor, tracks: Tracks) -> Embeddings:
@@ -303,14 +302,3 @@ class ContrastiveHead(nn.Module):
         vectors = self.project(torch.cat((first, second)))
         window = torch.arange(len(first), device=first.device).repeat(2)
         return {"loss_contrastive": self.loss_module(vectors, window)}
-
-
-__all__ = [
-    "ContrastiveHead",
-    "Embeddings",
-    "Forecast",
-    "ForecastHead",
-    "ReconstructionHead",
-    "ScenePooling",
-    "TrajectoryEmbedding",
-]

@@ -83,7 +83,6 @@ class TrajectoryViews(nn.Module):
         first = torch.randint(0, frames - length + 1, (batch,), device=device)
         view = shift(tracks, first, length)
         view = mirror(view, torch.rand(batch, device=device) < self.mirror_prob)
-        kept = torch.rand(batch, 1, agents, device=device) >= self.drop_share
         noise = self.noise * torch.randn(batch, 1, agents, 2, device=device)
         view = view._replace(positions=view.positions + noise * view.present[..., None])
         return drop_agents(view, self.drop_share)

@@ -1,0 +1,106 @@
+"""Metric of what the vectors of windows know about the game."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+
+from footmm.errors import DataFormatError
+from footmm.evaluation.functional import linear_probe_predictions
+from footmm.registry import METRICS
+
+
+@dataclass(frozen=True, eq=False)
+class _Window:
+    """What is kept of a window; ``strategy`` and ``known`` are (2,), one for each team."""
+
+    match: str
+    features: dict[str, np.ndarray]
+    strategy: np.ndarray
+    known: np.ndarray
+
+
+@METRICS.register_module()
+class StrategyProbe(BaseMetric):
+    """How well a linear map tells the teams' strategies from the windows' vectors.
+
+    A logistic regression for each team is fitted to one half of the matches and tested on the
+    other. Reports the share of right answers, over both teams: ``embeddings`` from the model's
+    vectors, ``mean_positions`` from where everybody was on average, 0 where missing, and
+    ``most_frequent`` from nothing. Windows in which a team changes its strategy are left out for
+    that team.
+
+    Where the data states no strategies or holds a single match, the figures are nan, and the log
+    says why.
+
+    Args:
+        collect_device: See MMEngine's ``BaseMetric``.
+        prefix: Put before the names of the scores.
+        collect_dir: See MMEngine's ``BaseMetric``.
+    """
+
+    default_prefix = "trajectory_strategy"
+
+    def process(self, data_batch: Any, data_samples: Sequence[dict]) -> None:
+        """Store vector, mean positions and strategies of each sample.
+
+        Raises:
+            DataFormatError: A sample lacks its vector.
+        """
+        self.results.extend(_entry(sample) for sample in data_samples)
+
+    def compute_metrics(self, results: list[_Window]) -> dict[str, float]:
+        """Return the shares of right answers."""
+        fitted = _first_half(results)
+        names = ("embeddings", "mean_positions", "most_frequent")
+        answers: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        for team in (0, 1):
+            known = np.array([window.known[team] for window in results])
+            labels = np.array([window.strategy[team] for window in results])
+            train, test = known & fitted, known & ~fitted
+            if len(set(labels[train].tolist())) < 2 or not test.any():
+                print_log(f"{self.prefix}: too few strategies are known, nothing to fit", "current")
+                return dict.fromkeys(names, math.nan)
+            for name in names[:2]:
+                vectors = np.stack([window.features[name] for window in results])
+                found = linear_probe_predictions(vectors[train], labels[train], vectors[test])
+                answers[name].append(found == labels[test])
+            answers[names[2]].append(labels[test] == np.bincount(labels[train]).argmax())
+        print_log(
+            f"{self.prefix}: fitted to {fitted.sum()} windows, tested on {(~fitted).sum()} of "
+            "other matches",
+            "current",
+        )
+        return {name: float(np.concatenate(right).mean()) for name, right in answers.items()}
+
+
+def _first_half(windows: Sequence[_Window]) -> np.ndarray:
+    """``(N,)`` bool, windows of the first half of the matches."""
+    matches = sorted({window.match for window in windows})
+    first = set(matches[: len(matches) // 2])
+    return np.array([window.match in first for window in windows])
+
+
+def _entry(sample: dict) -> _Window:
+    if "pred_embedding" not in sample:
+        raise DataFormatError(
+            f"a window of match '{sample.get('match')}' has no 'pred_embedding'; StrategyProbe "
+            "needs a model that predicts it, such as Baller2Vec"
+        )
+    unknown = torch.zeros(2, dtype=torch.long)
+    present = sample["present"].float()
+    mean = (sample["positions"] * present[..., None]).sum(0) / present.sum(0).clamp(min=1)[:, None]
+    features = {"embeddings": sample["pred_embedding"], "mean_positions": mean.flatten()}
+    return _Window(
+        match=sample["match"],
+        features={name: value.float().cpu().numpy() for name, value in features.items()},
+        strategy=sample.get("strategy", unknown).cpu().numpy(),
+        known=sample.get("has_strategy", unknown).cpu().numpy().astype(bool),
+    )

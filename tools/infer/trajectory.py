@@ -1,0 +1,177 @@
+"""Vectors and futures of windows of tracks: tools/infer/trajectory.py CONFIG CHECKPOINT [INPUT].
+
+Writes to the folder --out:
+
+* embeddings.parquet or embeddings.npz: a vector for each window, with --agents for each agent too;
+* forecasts.png: true and predicted paths of some windows, half of them the worst;
+* forecast.gif: the true and the predicted movement of the query, or of the worst window;
+* similar_situations.png: with --query, the windows most like it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from mmengine.utils import ProgressBar
+
+from footmm.apis.cli import add_config_arguments, prepare_folder, report_errors
+from footmm.apis.config import load_config
+from footmm.apis.trajectory_embeddings import TrajectoryEmbeddings
+from footmm.apis.trajectory_inferencer import (
+    InferredWindow,
+    TrajectoryInferencer,
+    WindowDataset,
+)
+from footmm.engine.hooks.validation_pictures import write_png
+from footmm.structures.predicted_trajectories import PredictedTrajectories
+from footmm.visualization.trajectory import (
+    animate_forecast,
+    baseline_error,
+    choose_windows,
+    draw_forecasts,
+    draw_similar_situations,
+    forecast_error,
+)
+
+FORMATS = ("parquet", "npz")
+RESULTS_FILES = [f"embeddings.{name}" for name in FORMATS]
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Vectors and futures of windows of tracks.")
+    add_config_arguments(parser)
+    parser.add_argument("checkpoint", help="checkpoint file of the config's model")
+    parser.add_argument(
+        "input", nargs="?", help="a trajectories.npz (default: the config's test dataset)"
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
+    parser.add_argument("--overwrite", action="store_true", help="write into any folder")
+    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: CUDA if there is one")
+    parser.add_argument("--batch-size", type=int, default=64)
+    parser.add_argument("--format", choices=FORMATS, default="parquet", help="of the embeddings")
+    parser.add_argument("--agents", action="store_true", help="also embed each agent")
+    parser.add_argument(
+        "--query",
+        metavar="MATCH:FRAME",
+        help="find windows like the one around this frame, or like the window of this number",
+    )
+    parser.add_argument("--num-similar", type=count, default=5, help="windows to find")
+    parser.add_argument(
+        "--forecasts", type=count, default=4, help="windows of forecasts.png; 0 for none"
+    )
+    return parser.parse_args(argv)
+
+
+def count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"'{text}' is no number of windows")
+    return int(text)
+
+
+def embed(
+    inferencer: TrajectoryInferencer, dataset: WindowDataset, with_agents: bool
+) -> tuple[TrajectoryEmbeddings, np.ndarray]:
+    """Embed all windows and measure their forecasts; return the errors ``(N, 2)`` in metres.
+
+    They are those of the model and of constant velocity. The windows themselves are not kept.
+    """
+    errors = []
+    bar = ProgressBar(len(dataset), file=sys.stderr)
+
+    def measured() -> Iterator[InferredWindow]:
+        for window in inferencer(dataset):
+            errors.append(
+                (forecast_error(window.trajectories), baseline_error(window.trajectories))
+            )
+            bar.update()
+            yield window
+
+    return TrajectoryEmbeddings.collect(measured(), with_agents), np.array(errors)
+
+
+def draw_windows(
+    args: argparse.Namespace,
+    inferencer: TrajectoryInferencer,
+    dataset: WindowDataset,
+    errors: np.ndarray,
+    query: int | None,
+) -> None:
+    """Draw forecasts of some windows, and animate that of the query or else of the first drawn."""
+    chosen = choose_windows(errors, args.forecasts)
+    windows = predict(inferencer, dataset, chosen)
+    if windows:
+        title = f"Forecasts of {len(windows)} of {len(errors):,} windows, first the worst"
+        write_png(args.out / "forecasts.png", draw_forecasts(windows, title))
+    if query is not None:
+        windows = predict(inferencer, dataset, [query])
+    if windows:
+        animate_forecast(windows[0], args.out / "forecast.gif")
+
+
+def find_similar(
+    args: argparse.Namespace,
+    inferencer: TrajectoryInferencer,
+    dataset: WindowDataset,
+    embeddings: TrajectoryEmbeddings,
+    query: int,
+) -> None:
+    """Draw and print the windows most like one."""
+    numbers, distances = embeddings.nearest(query, args.num_similar)
+    first, *others = predict(inferencer, dataset, [query, *numbers.tolist()])
+    picture = draw_similar_situations(first, others, distances.tolist())
+    write_png(args.out / "similar_situations.png", picture)
+    print(f"\nmost like {embeddings.describe(query)}:")
+    for rank, (number, distance) in enumerate(zip(numbers, distances, strict=True), start=1):
+        print(f"{rank:>3}  {distance:.4f}  {embeddings.describe(number)}")
+
+
+def predict(
+    inferencer: TrajectoryInferencer, dataset: WindowDataset, numbers: list[int]
+) -> list[PredictedTrajectories]:
+    return [window.trajectories for window in inferencer(dataset, numbers)]
+
+
+def print_summary(embeddings: TrajectoryEmbeddings, errors: np.ndarray, seconds: float) -> None:
+    known = errors[np.isfinite(errors).all(1)]
+    model, baseline = (f"{value:.2f}" for value in known.mean(0)) if len(known) else "--"
+    rows = [
+        ("windows", f"{len(embeddings):,}"),
+        ("matches", f"{len(np.unique(embeddings.match)):,}"),
+        ("numbers per window", f"{embeddings.embedding.shape[1]:,}"),
+        ("ms per window", f"{1000 * seconds / len(embeddings):.1f}"),
+        ("players' ADE, mean of the windows (m)", model),
+        ("that of constant velocity (m)", baseline),
+    ]
+    print()
+    for name, value in rows:
+        print(f"{name:<38}{value:>10}")
+
+
+def infer(args: argparse.Namespace, inferencer: TrajectoryInferencer) -> None:
+    """Embed all windows, write, draw and print."""
+    dataset = inferencer.read_tracks(args.input) if args.input else inferencer.test_dataset()
+    start = time.perf_counter()
+    embeddings, errors = embed(inferencer, dataset, args.agents)
+    print_summary(embeddings, errors, time.perf_counter() - start)
+    embeddings.write(args.out / f"embeddings.{args.format}")
+    query = None if args.query is None else embeddings.find(args.query)
+    if query is not None:
+        find_similar(args, inferencer, dataset, embeddings, query)
+    draw_windows(args, inferencer, dataset, errors[:, 0], query)
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parse_args(argv)
+    with report_errors():
+        prepare_folder(args.out, RESULTS_FILES, args.overwrite)
+        config = load_config(args.config, args.cfg_options)
+        infer(args, TrajectoryInferencer(config, args.checkpoint, args.device, args.batch_size))
+
+
+if __name__ == "__main__":
+    main()
