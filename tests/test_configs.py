@@ -50,6 +50,7 @@ def test_config_builds_trains_and_predicts(config):
     optim_wrapper = build_optim_wrapper(model, config.optim_wrapper)
 
     train = DATASETS.build(config.train_dataloader.dataset)
+    assert train.metainfo["synthetic"]
     batch = pseudo_collate([train[i] for i in range(4)])
     model.train()
     logs = model.train_step(batch, optim_wrapper)
@@ -86,7 +87,8 @@ def test_config_dumps_and_reloads(config, tmp_path):
 
 
 def test_there_is_a_config_for_every_task_and_none_goes_untested():
-    assert {path.parent.name for path in MODEL_CONFIGS} >= {"homography", "reid", "synloc"}
+    tasks = {"homography", "reid", "synloc", "trajectory"}
+    assert {path.parent.name for path in MODEL_CONFIGS} >= tasks
     assert {path for path in CONFIGS.rglob("*.py") if "_base_" not in path.parts} == set(
         MODEL_CONFIGS
     )

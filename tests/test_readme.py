@@ -51,6 +51,7 @@ def test_head_of_ones_own_trains(tmp_path, monkeypatch):
         "docs/reid.md",
         "docs/simulation.md",
         "docs/synloc.md",
+        "docs/trajectory.md",
     ],
 )
 def test_files_that_a_page_names_exist(page):

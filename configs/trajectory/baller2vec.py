@@ -13,5 +13,8 @@ model = dict(
     forecast_head=dict(num_frames=_base_.num_frames - _base_.num_observed, rate=_base_.rate),
 )
 
-default_hooks = dict(checkpoint=dict(save_best="trajectory/ADE@2.0s", rule="less"))
+default_hooks = dict(
+    checkpoint=dict(save_best="trajectory/ADE@2.0s", rule="less"),
+    pictures=dict(max_samples=256),
+)
 auto_scale_lr = dict(base_batch_size=64)

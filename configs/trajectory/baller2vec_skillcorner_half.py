@@ -1,5 +1,5 @@
-# The small Baller2Vec on 17 minutes of SkillCorner's Bayern - Dortmund, 9 November 2019 (of the open
-# data of 2020): trained on the first 70 %, tested on the last 30 %.
+# The small Baller2Vec on 17 minutes of Bayern - Dortmund, 9 November 2019, of SkillCorner's open
+# data of 2020: trained on the first 70 %, tested on the last 30 %.
 _base_ = ["baller2vec_synthetic.py"]
 
 data_root = "data/skillcorner_2020"
@@ -27,16 +27,32 @@ _tracking = dict(
     num_observed=_base_.num_observed,
     pipeline=_base_.test_pipeline,
 )
+_held_out = dict(_tracking, matches=test_matches, part=test_part, stride=1, test_mode=True)
 train_dataloader = dict(
     sampler=dict(_delete_=True, type="DefaultSampler", shuffle=True),
-    dataset=dict(_tracking, _delete_=True, matches=train_matches, part=train_part, stride=stride),
+    dataset=dict(
+        _delete_=True,
+        type="SyntheticFallback",
+        real=dict(_tracking, matches=train_matches, part=train_part, stride=stride),
+        synthetic=_base_.train_dataloader.dataset,
+    ),
 )
 val_dataloader = dict(
     dataset=dict(
-        _tracking, _delete_=True, matches=test_matches, part=test_part, stride=1, test_mode=True
+        _delete_=True,
+        type="SyntheticFallback",
+        real=_held_out,
+        synthetic=_base_.val_dataloader.dataset,
     ),
 )
-test_dataloader = val_dataloader
+test_dataloader = dict(
+    dataset=dict(
+        _delete_=True,
+        type="SyntheticFallback",
+        real=_held_out,
+        synthetic=_base_.test_dataloader.dataset,
+    ),
+)
 # Nobody has labelled the teams' strategies.
 val_evaluator = _base_.val_evaluator[:-1]
 test_evaluator = val_evaluator
@@ -60,4 +76,4 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-default_hooks = dict(pictures=dict(interval=max_epochs))
+default_hooks = dict(pictures=dict(interval=max_epochs, max_samples=256))

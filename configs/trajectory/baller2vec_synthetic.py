@@ -69,7 +69,7 @@ test_dataloader = dict(
     dataset=dict(
         type="SyntheticTrajectoryDataset",
         split="test",
-        num_samples=4_000,
+        num_samples=8_000,
         num_frames=num_frames,
         num_observed=num_observed,
         rate=rate,
@@ -96,5 +96,5 @@ param_scheduler = [
         convert_to_iter_based=True,
     ),
 ]
-default_hooks = dict(pictures=dict(interval=max_epochs))
+default_hooks = dict(pictures=dict(interval=max_epochs, max_samples=256))
 auto_scale_lr = dict(base_batch_size=64)

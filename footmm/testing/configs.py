@@ -9,7 +9,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-#: Arguments that make a synthetic dataset tiny, by the dataset's type.
+#: Arguments that make a synthetic dataset tiny, by the dataset's type; of those that write files.
 TINY_DATASETS: dict[str, dict[str, Any]] = {
     dataset: dict(
         settings=dict(
@@ -27,6 +27,16 @@ TINY_DATASETS: dict[str, dict[str, Any]] = {
     "SyntheticHomographyDataset": dict(num_samples=8),
     "SyntheticSynLocDataset": dict(num_samples=4, image_size=(320, 180)),
 }
+
+#: The same, of those that make their samples while they are asked for, and write nothing.
+TINY_GENERATORS: dict[str, dict[str, Any]] = {
+    "SyntheticTrajectoryDataset": dict(
+        num_samples=12, match_duration_s=10.0, matches_per_block=2, cached_blocks=1
+    ),
+}
+
+#: Arguments that say where the files of a real dataset are.
+_PLACES = ("data_root", "path")
 
 #: Arguments that make a sampler's batches tiny, by the sampler's type; with the batch size.
 TINY_SAMPLERS: dict[str, tuple[dict[str, Any], int]] = {
@@ -54,8 +64,8 @@ def shrink_config(config: Config, folder: str | Path, epochs: int = 1) -> Config
     for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
         _shrink_loader(config[name])
         for dataset in _datasets(config[name].dataset):
-            if "data_root" in dataset:
-                dataset.data_root = str(folder / "real")
+            dataset.update({key: str(folder / "real") for key in _PLACES if key in dataset})
+            dataset.update(TINY_GENERATORS.get(dataset.type, {}))
             if dataset.type in TINY_DATASETS:
                 dataset.update(TINY_DATASETS[dataset.type], data_root=str(folder / "synthetic"))
     return config

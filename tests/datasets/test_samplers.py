@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from footmm.datasets import samplers
-from footmm.datasets.samplers import ActionSampler, PKSampler
+from footmm.datasets.samplers import ActionSampler, PKSampler, WindowBlockSampler
 from footmm.errors import ConfigError
 
 P, K = 4, 2
@@ -156,3 +156,52 @@ def test_too_few_games_are_no_reason_to_stop():
 def test_dataset_without_identities(cls):
     with pytest.raises(ConfigError, match=r"identity_indices.*list has none"):
         cls([1, 2, 3], P, K)
+
+
+class Blocks:
+    """Samples that are made four at a time."""
+
+    def __init__(self, count):
+        self.count = count
+
+    def __len__(self):
+        return self.count
+
+    def shuffled(self, rng):
+        blocks = [rng.permutation(block) for block in np.split(np.arange(self.count), [4, 8])]
+        return np.concatenate([blocks[number] for number in rng.permutation(3)])
+
+
+def test_windows_come_block_by_block_and_each_of_them_once():
+    sampler = WindowBlockSampler(Blocks(11), seed=0)
+    epochs = []
+    for epoch in range(3):
+        sampler.set_epoch(epoch)
+        epochs.append(list(sampler))
+        assert sorted(epochs[-1]) == list(range(11))
+        blocks = np.array(epochs[-1]) // 4
+        assert np.count_nonzero(np.diff(blocks)) == 2
+    assert len(sampler) == 11
+    assert epochs[0] != epochs[1] != epochs[2]
+    again = WindowBlockSampler(Blocks(11), seed=0)
+    again.set_epoch(2)
+    np.random.seed(99)
+    assert list(again) == epochs[2]
+    assert list(WindowBlockSampler(Blocks(11), seed=1)) != epochs[0]
+
+
+@pytest.mark.parametrize(("world_size", "left_out"), [(2, 1), (4, 3)])
+def test_processes_share_no_window(world_size, left_out, monkeypatch):
+    parts = []
+    for rank in range(world_size):
+        at_rank(monkeypatch, rank, world_size)
+        sampler = WindowBlockSampler(Blocks(11), seed=0)
+        parts.append(list(sampler))
+        assert len(parts[-1]) == len(sampler) == 11 // world_size
+    seen = list(chain(*parts))
+    assert len(set(seen)) == len(seen) == 11 - left_out
+
+
+def test_window_sampler_refuses_other_datasets():
+    with pytest.raises(ConfigError, match=r"list does not make its samples in blocks; use dict\("):
+        WindowBlockSampler([1, 2, 3])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from footmm.datasets.trajectory.base import PLAYERS_PER_TEAM, WINDOW_TEAM
+from footmm.datasets.trajectory.base import PLAYERS_PER_TEAM, WINDOW_TEAM, TrajectoryDataset
 from footmm.errors import ConfigError
 from footmm.registry import DATASETS
 from footmm.simulation.moment import NUM_PLAYERS
@@ -55,7 +55,11 @@ class SyntheticTrajectoryDataset(BaseDataset):
     """
 
     SPLITS = ("train", "valid", "test")
-    METAINFO = dict(synthetic=True, data_source="simulated matches", strategies=STRATEGIES)
+    METAINFO: dict = TrajectoryDataset.METAINFO | {
+        "data_source": "simulated matches",
+        "synthetic": True,
+        "strategies": STRATEGIES,
+    }
 
     def __init__(
         self,

@@ -101,7 +101,8 @@ class ReIDModel(PretrainedMixin, BaseModel):
         for head in self.heads:
             for name, batch in head.predict(features).items():
                 for sample, prediction in zip(data_samples, batch, strict=True):
-                    sample.set_field(prediction, name)
+                    # A mere view would bring the whole batch along wherever it is pickled.
+                    sample.set_field(prediction.clone(), name)
         return list(data_samples)
 
 

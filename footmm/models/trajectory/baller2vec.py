@@ -9,6 +9,7 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
+from footmm.errors import ConfigError
 from footmm.models.trajectory.encoder import Tracks, TrajectoryEmbedding, TrajectoryTransformer
 from footmm.models.trajectory.heads import Embeddings, ScenePooling
 from footmm.registry import MODELS
@@ -54,15 +55,16 @@ class Baller2Vec(BaseModel):
         data_preprocessor: dict | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        data_preprocessor = data_preprocessor or dict(type="TrajectoryDataPreprocessor")
-        super().__init__(data_preprocessor, init_cfg)
+        super().__init__(
+            MODELS.build(data_preprocessor or dict(type="TrajectoryDataPreprocessor")), init_cfg
+        )
         self.num_observed = num_observed
         self.embed_dims = embed_dims
         self.embedding = TrajectoryEmbedding(embed_dims, num_observed, rate)
         self.encoder = TrajectoryTransformer(embed_dims, **(encoder or {}))
         self.pooling = ScenePooling()
         self.views = MODELS.build(
-            dict(num_frames=num_observed) | (views or dict(type="TrajectoryViews"))
+            dict(type="TrajectoryViews", num_frames=num_observed) | (views or {})
         )
         self.forecast_head = _build(forecast_head, embed_dims)
         self.reconstruction_head = _build(reconstruction_head, embed_dims)
@@ -90,6 +92,7 @@ class Baller2Vec(BaseModel):
 
         Raises:
             ValueError: ``mode`` is none of the three.
+            ConfigError: The data samples have another ``num_observed`` than the model.
         """
         tracks = Tracks(**inputs)
         if mode == "tensor":
@@ -146,6 +149,7 @@ class Baller2Vec(BaseModel):
     def _predict(
         self, tracks: Tracks, data_samples: Sequence[BaseDataElement]
     ) -> list[BaseDataElement]:
+        self._check_observed(data_samples)
         predictions = {"pred_embedding": self.embed(tracks._asdict()).window}
         if self.forecast_head is not None:
             observed = tracks.frames(0, self.num_observed)
@@ -157,8 +161,18 @@ class Baller2Vec(BaseModel):
             }
         for name, batch in predictions.items():
             for sample, prediction in zip(data_samples, batch, strict=True):
-                sample.set_field(prediction, name)
+                # A mere view would bring the whole batch along wherever it is pickled.
+                sample.set_field(prediction.clone(), name)
         return list(data_samples)
+
+    def _check_observed(self, data_samples: Sequence[BaseDataElement]) -> None:
+        """Refuse windows of which another number of frames counts as observed."""
+        for sample in data_samples:
+            if sample.num_observed != self.num_observed:
+                raise ConfigError(
+                    f"the dataset's num_observed={sample.num_observed} is not the model's "
+                    f"num_observed={self.num_observed}; set both to the same number"
+                )
 
 
 def _build(config: dict | None, embed_dims: int) -> torch.nn.Module | None:

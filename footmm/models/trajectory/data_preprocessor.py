@@ -44,6 +44,8 @@ class TrajectoryDataPreprocessor(BaseDataPreprocessor):
             training: Whether to augment.
         """
         inputs = {name: torch.stack(list(parts)) for name, parts in data["inputs"].items()}
+        # Whatever stands for a missing position, a nan say, must not reach a product.
+        inputs["positions"] = inputs["positions"].masked_fill(~inputs["present"][..., None], 0.0)
         data = self.cast_data(dict(data, inputs=inputs))
         if training:
             data["inputs"] = self._augment(Tracks(**data["inputs"]))._asdict()

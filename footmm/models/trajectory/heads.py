@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from footmm.models.common.gather import gather_batch
+from footmm.models.losses.reduction import weighted_mean
 from footmm.models.losses.trajectory import safe_norm
 from footmm.models.trajectory.encoder import (
     POSITION_SCALE,
@@ -79,7 +81,9 @@ class ForecastHead(nn.Module):
             nn.GELU(),
             nn.Linear(2 * embed_dims, num_frames * 4),
         )
-        self.score = nn.Linear(embed_dims, 1)
+        # Whether a single future is probable is never asked, and distributed training stops at
+        # trained parameters without a gradient.
+        self.score = nn.Linear(embed_dims, 1).requires_grad_(num_modes > 1)
         #: Metres a second that last, of each metre a second now; differs by time ahead.
         self.persistence = nn.Parameter(torch.full((num_frames, 1), 0.8))
         nn.init.normal_(self.path[-1].weight, std=0.01)
@@ -145,9 +149,15 @@ class ForecastHead(nn.Module):
         best = _best_mode(forecast, target, known)
         losses = {"loss_forecast": self._path_loss(forecast, best, target, known)}
         if self.num_modes > 1:
-            scored = F.cross_entropy(forecast.logits.flatten(0, 1), best.flatten())
-            losses["loss_mode"] = self.score_weight * scored
+            losses["loss_mode"] = self._mode_loss(forecast, best, known)
         return losses
+
+    def _mode_loss(self, forecast: Forecast, best: Tensor, known: Tensor) -> Tensor:
+        """Cross-entropy of the futures' probabilities, where anything of the future is known."""
+        logits = forecast.logits.flatten(0, 1)
+        entropy = F.cross_entropy(logits, best.flatten(), reduction="none")
+        weight = known.flatten(2).any(-1).flatten()
+        return self.score_weight * weighted_mean(entropy, weight)
 
     def _path_loss(self, forecast: Forecast, best: Tensor, target: Tensor, known: Tensor) -> Tensor:
         pred = torch.cat((forecast.means, forecast.log_scales), dim=-1)
@@ -298,7 +308,10 @@ class ContrastiveHead(nn.Module):
         self.loss_module = MODELS.build(loss)
 
     def loss(self, first: Tensor, second: Tensor) -> dict[str, Tensor]:
-        """``loss_contrastive`` of the vectors ``(B, 3 d)`` of the windows' two views."""
-        vectors = self.project(torch.cat((first, second)))
-        window = torch.arange(len(first), device=first.device).repeat(2)
-        return {"loss_contrastive": self.loss_module(vectors, window)}
+        """``loss_contrastive`` of the vectors ``(B, 3 d)`` of the windows' two views.
+
+        The windows of all processes are told from each other.
+        """
+        views = gather_batch(self.project(first), self.project(second))
+        window = torch.arange(len(views[0]), device=first.device).repeat(2)
+        return {"loss_contrastive": self.loss_module(torch.cat(views), window)}
