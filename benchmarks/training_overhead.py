@@ -105,7 +105,7 @@ class BareLoop(Hook):
     def difference(self, model: nn.Module) -> float:
         """Largest difference between parameters."""
         pairs = zip(self.model.parameters(), model.parameters(), strict=True)
-        return max(float((ours - theirs).abs().max()) for ours, theirs in pairs)
+        return max(float((ours - theirs).detach().abs().max()) for ours, theirs in pairs)
 
 
 def shortened(path: str, steps: int, epochs: int, work_dir: str) -> Config:

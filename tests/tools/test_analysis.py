@@ -16,9 +16,12 @@ from mmengine.structures import BaseDataElement
 from mmengine.visualization import Visualizer
 from torch import nn
 
+from footmm.apis.config import load_config
 from footmm.registry import DATASETS, MODELS, VISUALIZERS
+from footmm.testing import shrink_config
 
-ANALYSIS = Path(__file__).resolve().parents[2] / "tools" / "analysis"
+ROOT = Path(__file__).resolve().parents[2]
+ANALYSIS = ROOT / "tools" / "analysis"
 
 
 def _tool(name):
@@ -136,6 +139,19 @@ def test_model_complexity_counts(config, capsys, options, pixels):
 def test_model_complexity_needs_a_shape(config, capsys):
     config.write_text(config.read_text().replace("input_size = (8, 4)", ""))
     assert "give --shape" in _fails("model_complexity", capsys, config)
+
+
+def _tiny_trajectory_config(folder):
+    config = load_config(ROOT / "configs/trajectory/baller2vec_synthetic.py")
+    shrink_config(config, folder).dump(folder / "tiny.py")
+    return folder / "tiny.py"
+
+
+def test_model_complexity_of_a_model_without_images(tmp_path, capsys):
+    _tool("model_complexity").main([str(_tiny_trajectory_config(tmp_path))])
+    printed = capsys.readouterr().out
+    assert "positions 40 x 23 x 2, present 40 x 23" in printed
+    assert "parameters:   246,745" in printed
 
 
 # plot_logs
@@ -265,3 +281,11 @@ def test_browse_refuses_what_it_cannot_show(config, tmp_path, capsys):
     config.write_text(config.read_text().replace("folder=", "channels=1, folder="))
     message = _fails("browse_dataset", capsys, config, "--out", out)
     assert "inputs have the shape (1, 32, 16)" in message
+
+
+def test_browse_dataset_draws_samples_that_are_no_images(tmp_path):
+    config = _tiny_trajectory_config(tmp_path)
+    _tool("browse_dataset").main([str(config), "--out", str(tmp_path / "out"), "--num", "2"])
+    samples = sorted((tmp_path / "out").glob("train_*.png"))
+    assert len(samples) == 2
+    assert not np.array_equal(*(cv2.imread(str(path)) for path in samples))

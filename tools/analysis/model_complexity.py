@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from typing import Any
 
+import torch
 from mmengine.analysis import get_model_complexity_info
 from mmengine.config import Config
+from mmengine.dataset import pseudo_collate
+from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 
 from footmm.apis.cli import add_config_arguments, report_errors
 from footmm.apis.config import load_config
 from footmm.apis.runner import config_mistakes_explained
 from footmm.errors import ConfigError
-from footmm.registry import MODELS
+from footmm.registry import DATASETS, MODELS
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -25,36 +29,49 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         type=int,
         metavar="N",
         help="shape of one input without the batch, e.g. 3 256 128; default: 3 channels of the "
-        "config's input_size (height, width)",
+        "config's input_size (height, width), or the first sample of its test data",
     )
     return parser.parse_args(argv)
 
 
-def input_shape(config: Config, shape: Sequence[int] | None) -> tuple[int, ...]:
-    """Take the shape asked for, or that of the config's images.
+def model_input(config: Config, model: BaseModel, shape: Sequence[int] | None) -> Any:
+    """An input of the shape asked for, or of the config's images, or the first of its test data.
 
     Raises:
-        ConfigError: Neither is given.
+        ConfigError: There is none of these.
     """
+    if not shape and "input_size" in config:
+        shape = (3, *config.input_size)
     if shape:
-        return tuple(shape)
-    if "input_size" not in config:
-        raise ConfigError(f"{config.filename} has no input_size: give --shape, e.g. 3 256 128")
-    return (3, *config.input_size)
+        return torch.zeros(1, *shape)
+    if config.get("test_dataloader") is None:
+        raise ConfigError(
+            f"{config.filename} has neither input_size nor test_dataloader: give --shape, e.g. "
+            "3 256 128"
+        )
+    dataset = DATASETS.build(config.test_dataloader.dataset)
+    return model.data_preprocessor(pseudo_collate([dataset[0]]))["inputs"]
+
+
+def describe(value: Any) -> str:
+    """The shape of an input, or of each of its parts, without the batch."""
+    if isinstance(value, torch.Tensor):
+        return " x ".join(map(str, value.shape[1:]))
+    return ", ".join(f"{name} {describe(part)}" for name, part in value.items())
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     with report_errors():
         config = load_config(args.config, args.cfg_options)
-        shape = input_shape(config, args.shape)
         init_default_scope(config.get("default_scope", "footmm"))
         with config_mistakes_explained():
             model = MODELS.build(config.model).eval()
-        info = get_model_complexity_info(model, shape, show_table=False, show_arch=False)
+            inputs = model_input(config, model, args.shape)
+        info = get_model_complexity_info(model, inputs=(inputs,), show_table=False, show_arch=False)
         trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
         print(f"model:        {type(model).__name__} ({args.config})")
-        print(f"input:        {' x '.join(map(str, shape))}, batch of 1")
+        print(f"input:        {describe(inputs)}, batch of 1")
         print(f"parameters:   {info['params']:,} ({info['params_str']}), {trainable:,} trainable")
         print(f"operations:   {info['flops']:,} ({info['flops_str']}), a multiply-add counts as 1")
         print(f"activations:  {info['activations']:,} ({info['activations_str']})")
