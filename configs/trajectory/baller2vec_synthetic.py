@@ -30,18 +30,21 @@ model = dict(
     reconstruction_head=dict(num_heads=num_heads, num_layers=1),
 )
 
+_synthetic = dict(
+    type="SyntheticTrajectoryDataset",
+    num_frames=num_frames,
+    num_observed=num_observed,
+    rate=rate,
+)
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=num_workers,
     drop_last=True,
     sampler=dict(type="WindowBlockSampler"),
     dataset=dict(
-        type="SyntheticTrajectoryDataset",
+        _synthetic,
         split="train",
         num_samples=16_128,
-        num_frames=num_frames,
-        num_observed=num_observed,
-        rate=rate,
         # All of them: later epochs need no simulation.
         cached_blocks=7,
         pipeline=train_pipeline,
@@ -52,12 +55,9 @@ val_dataloader = dict(
     num_workers=num_workers,
     sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(
-        type="SyntheticTrajectoryDataset",
+        _synthetic,
         split="valid",
         num_samples=2_000,
-        num_frames=num_frames,
-        num_observed=num_observed,
-        rate=rate,
         pipeline=_base_.test_pipeline,
         test_mode=True,
     ),
@@ -67,12 +67,9 @@ test_dataloader = dict(
     num_workers=num_workers,
     sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(
-        type="SyntheticTrajectoryDataset",
+        _synthetic,
         split="test",
         num_samples=8_000,
-        num_frames=num_frames,
-        num_observed=num_observed,
-        rate=rate,
         pipeline=_base_.test_pipeline,
         test_mode=True,
     ),

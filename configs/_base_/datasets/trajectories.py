@@ -6,6 +6,11 @@ num_workers = 2
 num_frames = 40
 num_observed = 10
 rate = 6.25
+stride = 5
+
+_window = dict(num_frames=num_frames, num_observed=num_observed, pipeline=_base_.test_pipeline)
+_real = dict(_window, type="TrajectoriesNpz")
+_synthetic = dict(_window, type="SyntheticTrajectoryDataset", rate=rate)
 
 train_dataloader = dict(
     batch_size=batch_size,
@@ -15,24 +20,9 @@ train_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=True),
     dataset=dict(
         type="SyntheticFallback",
-        real=dict(
-            type="TrajectoriesNpz",
-            path=f"{data_root}/train.npz",
-            num_frames=num_frames,
-            num_observed=num_observed,
-            stride=5,
-            pipeline=_base_.test_pipeline,
-        ),
-        synthetic=dict(
-            type="SyntheticTrajectoryDataset",
-            split="train",
-            num_samples=10_000,
-            num_frames=num_frames,
-            num_observed=num_observed,
-            rate=rate,
-            cached_blocks=5,
-            pipeline=_base_.test_pipeline,
-        ),
+        real=dict(_real, path=f"{data_root}/train.npz", stride=stride),
+        # All blocks are kept: the order is random.
+        synthetic=dict(_synthetic, split="train", num_samples=10_000, cached_blocks=5),
     ),
 )
 val_dataloader = dict(
@@ -41,24 +31,8 @@ val_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(
         type="SyntheticFallback",
-        real=dict(
-            type="TrajectoriesNpz",
-            path=f"{data_root}/valid.npz",
-            num_frames=num_frames,
-            num_observed=num_observed,
-            pipeline=_base_.test_pipeline,
-            test_mode=True,
-        ),
-        synthetic=dict(
-            type="SyntheticTrajectoryDataset",
-            split="valid",
-            num_samples=2_000,
-            num_frames=num_frames,
-            num_observed=num_observed,
-            rate=rate,
-            pipeline=_base_.test_pipeline,
-            test_mode=True,
-        ),
+        real=dict(_real, path=f"{data_root}/valid.npz", test_mode=True),
+        synthetic=dict(_synthetic, split="valid", num_samples=2_000, test_mode=True),
     ),
 )
 test_dataloader = dict(
@@ -67,23 +41,7 @@ test_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(
         type="SyntheticFallback",
-        real=dict(
-            type="TrajectoriesNpz",
-            path=f"{data_root}/test.npz",
-            num_frames=num_frames,
-            num_observed=num_observed,
-            pipeline=_base_.test_pipeline,
-            test_mode=True,
-        ),
-        synthetic=dict(
-            type="SyntheticTrajectoryDataset",
-            split="test",
-            num_samples=2_000,
-            num_frames=num_frames,
-            num_observed=num_observed,
-            rate=rate,
-            pipeline=_base_.test_pipeline,
-            test_mode=True,
-        ),
+        real=dict(_real, path=f"{data_root}/test.npz", test_mode=True),
+        synthetic=dict(_synthetic, split="test", num_samples=2_000, test_mode=True),
     ),
 )
