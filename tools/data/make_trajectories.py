@@ -120,6 +120,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
         help="share of impossible positions from which on a match is refused "
         f"({MAX_SHARE_OF_ERRORS:g})",
     )
+    parser.add_argument(
+        "--keep-guesses",
+        action="store_true",
+        help="keep positions that SkillCorner guessed where its camera saw nobody",
+    )
     parser.add_argument("--options", nargs="+", action=DictAction, default={}, metavar="KEY=VALUE")
     parser.add_argument("--out", required=True, type=Path, metavar="trajectories.npz")
     parser.add_argument("--overwrite", action="store_true", help="replace a file that exists")
@@ -189,7 +194,7 @@ def check_files(provider: str, matches: Mapping[str, Files]) -> None:
 
 
 def make_reader(
-    provider: str, data: Files, options: Mapping[str, Any]
+    provider: str, data: Files, options: Mapping[str, Any], keep_guesses: bool
 ) -> Callable[[Files, str], RawTracks]:
     """Return what reads a match, given its files and its name.
 
@@ -197,7 +202,7 @@ def make_reader(
         ConfigError: There is no such option, or other files are needed.
     """
     if provider not in SOURCES:
-        return partial(read_delivery, provider, options)
+        return partial(read_delivery, provider, options, not keep_guesses)
     source = SOURCES[provider]
     if set(data) != set(source.files) or any(len(paths) > 1 for paths in data.values()):
         raise ConfigError(
@@ -217,9 +222,11 @@ def read_source(source: Source, options: Mapping[str, Any], files: Files, name: 
     return replace(raw, match=name or raw.match)
 
 
-def read_delivery(provider: str, options: Mapping[str, Any], files: Files, name: str) -> RawTracks:
+def read_delivery(
+    provider: str, options: Mapping[str, Any], detected_only: bool, files: Files, name: str
+) -> RawTracks:
     name = name or Path(files[PROVIDERS[provider].files[-1]][0]).stem
-    return read_tracking(provider, files, name, options)
+    return read_tracking(provider, files, name, options, detected_only)
 
 
 def print_summary(tracks: Sequence[AgentTracks]) -> None:
@@ -257,7 +264,7 @@ def main(argv: list[str] | None = None) -> None:
         if args.out.exists() and not args.overwrite:
             raise ConfigError(f"--out {args.out} exists; replace it with --overwrite")
         data = parse_data(args.data)
-        read = make_reader(args.provider, data, args.options)
+        read = make_reader(args.provider, data, args.options, args.keep_guesses)
         matches = list_matches(data, args.matches)
         check_files(args.provider, matches)
         tracks = [

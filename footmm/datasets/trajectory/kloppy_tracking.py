@@ -37,6 +37,7 @@ from footmm.datasets.trajectory.preparation import (
     RawTracks,
     prepare_tracks,
 )
+from footmm.datasets.trajectory.skillcorner_detections import has_guesses, read_detections
 from footmm.datasets.trajectory.tracking_providers import (
     FilePaths,
     TrackingProvider,
@@ -104,6 +105,8 @@ class TrackingDataset(TrajectoryDataset):
         max_share_of_errors: Share of impossible positions from which on a match is refused.
         cache_dir: Folder of the prepared matches, relative to the working directory.
         loader_options: Further arguments of kloppy's loader, e.g. ``pitch_length``.
+        detected_only: Whether players and balls that SkillCorner's camera did not see, whose
+            places are guessed, count as missing. Other providers do not tell.
         **kwargs: Arguments of :class:`footmm.datasets.trajectory.TrajectoryDataset`.
 
     Raises:
@@ -123,6 +126,7 @@ class TrackingDataset(TrajectoryDataset):
         max_share_of_errors: float = MAX_SHARE_OF_ERRORS,
         cache_dir: str | os.PathLike[str] = "data/cache/tracking",
         loader_options: Mapping[str, Any] | None = None,
+        detected_only: bool = True,
         **kwargs: Any,
     ) -> None:
         self.provider = provider
@@ -133,6 +137,7 @@ class TrackingDataset(TrajectoryDataset):
         self.max_share_of_errors = max_share_of_errors
         self.cache_dir = os.fspath(cache_dir)
         self.loader_options = dict(loader_options or {})
+        self.detected_only = detected_only
         title = get_provider(provider).title
         super().__init__(data_root=os.fspath(data_root), **kwargs)
         self._metainfo.setdefault("data_source", title)
@@ -171,11 +176,15 @@ class TrackingDataset(TrajectoryDataset):
         )
 
         def make() -> AgentTracks:
-            raw = read_tracking(self.provider, files, name, self.loader_options)
+            raw = read_tracking(self.provider, files, name, self.loader_options, self.detected_only)
             return prepare_tracks(raw, **preparation)
 
         sources = {key: [*all_files(paths)] for key, paths in files.items()}
-        settings = preparation | dict(provider=self.provider, loader_options=self.loader_options)
+        settings = preparation | dict(
+            provider=self.provider,
+            loader_options=self.loader_options,
+            detected_only=self.detected_only,
+        )
         tracks = cached_tracks(self.cache_dir, content_key(sources, settings), make)
         # The same files may have been read under another name.
         return replace(tracks, match=name)
@@ -186,13 +195,14 @@ def read_tracking(
     files: Mapping[str, FilePaths],
     match: str = "",
     loader_options: Mapping[str, Any] | None = None,
+    detected_only: bool = False,
 ) -> RawTracks:
     """Read a match of any known provider as it is delivered.
 
     Arguments and errors are those of :func:`read_kloppy`.
     """
     if provider != "lastrow":
-        return read_kloppy(provider, files, match, loader_options)
+        return read_kloppy(provider, files, match, loader_options, detected_only)
     if loader_options:
         raise ConfigError(f"provider='{provider}' has no loader_options")
     return read_last_row(checked_files(provider, files)["raw_data"][0], match)
@@ -203,6 +213,7 @@ def read_kloppy(
     files: Mapping[str, FilePaths],
     match: str = "",
     loader_options: Mapping[str, Any] | None = None,
+    detected_only: bool = False,
 ) -> RawTracks:
     """Read a match through kloppy, as it is delivered: at the source's own times, not turned.
 
@@ -220,6 +231,7 @@ def read_kloppy(
         files: By the loader's file arguments: a path, or several.
         match: Name of the match.
         loader_options: Further arguments of kloppy's loader.
+        detected_only: Whether positions that SkillCorner guessed are left out.
 
     Raises:
         ConfigError: The provider, a file argument or an option is not known.
@@ -235,6 +247,8 @@ def read_kloppy(
     options = dict(loader_options or {})
     _check_options(provider, options, load)
     arguments = {key: given[0] if len(given) == 1 else given for key, given in paths.items()}
+    if detected_only and provider == "skillcorner" and has_guesses(arguments["raw_data"]):
+        arguments["raw_data"] = read_detections(arguments["raw_data"])
     try:
         dataset = load(**arguments, **options, coordinates=_COORDINATES)
     except (MemoryError, PermissionError):

@@ -178,7 +178,7 @@ def _truncate(frames: list[dict]) -> str:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (_truncate(TWO_HALVES), r"7.jsonl as SkillCorner data: .*in or after frame 2023"),
+        (_truncate(TWO_HALVES), r"7.jsonl, line 50 after frame 2023, is no frame"),
         (json.dumps(TWO_HALVES)[:-9], r"7.jsonl as SkillCorner data: JSONDecodeError"),
         ("", r"7.jsonl as SkillCorner data"),
         ("\n".join(map(json.dumps, TWO_HALVES[25:])), "no frame of the first half"),
