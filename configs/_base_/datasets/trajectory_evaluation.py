@@ -3,7 +3,11 @@ test_pipeline = [dict(type="PackTrajectoryInputs")]
 # Stand still, constant velocity and Kalman stand beside the model, so that no number stands alone.
 val_evaluator = [
     dict(type="MultiHorizonTrajectoryMetrics"),
-    dict(type="TrajectoryADE", agents="ball", prefix="trajectory_ball"),
-    dict(type="TrajectoryFDE", agents="ball", prefix="trajectory_ball"),
+    dict(
+        type="MultiHorizonTrajectoryMetrics",
+        agents="ball",
+        horizons_s=(0.4, 1.0, 2.0, 4.8),
+        prefix="trajectory_ball",
+    ),
 ]
 test_evaluator = val_evaluator
