@@ -44,9 +44,9 @@ train_dataloader = dict(
     dataset=dict(
         _synthetic,
         split="train",
-        num_samples=16_128,
+        num_samples=13_824,
         # All of them: later epochs need no simulation.
-        cached_blocks=7,
+        cached_blocks=6,
         pipeline=train_pipeline,
     ),
 )

@@ -134,7 +134,7 @@ def _from_ball(tracks: Tracks) -> tuple[Tensor, Tensor]:
 
 
 class AttentionMasks(NamedTuple):
-    """Who may look at whom; True allows.
+    """Who may look at whom: what is added to the attention's logits, 0 or minus infinity.
 
     Attributes:
         own: ``(B * A, 1, T, T)``, an agent at its own tokens.
@@ -158,11 +158,14 @@ def attention_masks(visible: Tensor, causal: bool) -> AttentionMasks:
     own = visible.transpose(1, 2).reshape(batch * agents, 1, 1, frames) & order
     scene_order = order.repeat_interleave(agents, 0).repeat_interleave(agents, 1)
     scene = visible.reshape(batch, 1, 1, frames * agents) & scene_order
-    return AttentionMasks(_with_self(own), _with_self(scene))
+    return AttentionMasks(_additive(own), _additive(scene))
 
 
-def _with_self(mask: Tensor) -> Tensor:
-    return mask | torch.eye(mask.shape[-1], dtype=torch.bool, device=mask.device)
+def _additive(allowed: Tensor) -> Tensor:
+    """Add a token's own place, and turn the mask into numbers: once, not in every layer."""
+    itself = torch.eye(allowed.shape[-1], dtype=torch.bool, device=allowed.device)
+    numbers = torch.zeros(allowed.shape, device=allowed.device)
+    return numbers.masked_fill_(~(allowed | itself), -torch.inf)
 
 
 class AgentTimeAttention(nn.Module):

@@ -146,7 +146,7 @@ def test_masks_by_a_loop(make_tracks, causal):
     for batch in range(2):
         for row, query in enumerate(tokens):
             for column, key in enumerate(tokens):
-                expected = allowed(visible, causal, batch, query, key)
+                expected = 0.0 if allowed(visible, causal, batch, query, key) else -torch.inf
                 assert masks.scene[batch, 0, row, column] == expected
                 if query[1] == key[1]:
                     own = masks.own[4 * batch + query[1], 0, query[0], key[0]]
