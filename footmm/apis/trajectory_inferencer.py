@@ -19,6 +19,7 @@ from footmm.apis.runner import config_mistakes_explained
 from footmm.datasets.trajectory.trajectories_npz import TrajectoriesNpz
 from footmm.errors import ConfigError, DataFormatError
 from footmm.models.trajectory import Baller2Vec
+from footmm.models.trajectory.encoder import Tracks
 from footmm.registry import DATASETS
 from footmm.structures.predicted_trajectories import PredictedTrajectories
 
@@ -152,9 +153,11 @@ class TrajectoryInferencer:
         for item in items:
             self._check_item(item)
         data = self.model.data_preprocessor(pseudo_collate(items), False)
+        tracks = Tracks(**data["inputs"])
         with torch.no_grad():
-            samples = self.model(**data, mode="predict")
-            vectors = self.model.embed(data["inputs"])
+            tokens = self.model.read(tracks)
+            samples = self.model.add_predictions(tokens, tracks, data["data_samples"])
+            vectors = self.model.pooling(tokens, tracks)
         parts = (vectors.window, vectors.frames, vectors.agents)
         arrays = [part.float().cpu().numpy() for part in parts]
         for sample, *embedded in zip(samples, *arrays, strict=True):

@@ -11,9 +11,9 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from footmm.errors import ConfigError, DataFormatError
+from footmm.simulation.state import PLAYERS_PER_TEAM
 from footmm.structures.agent_tracks import AWAY, BALL, HOME, AgentTracks
 
-PLAYERS_PER_TEAM = 11
 WINDOW_TEAM = np.repeat([HOME, AWAY, BALL], [PLAYERS_PER_TEAM, PLAYERS_PER_TEAM, 1]).astype(
     np.int64
 )

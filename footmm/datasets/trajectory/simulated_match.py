@@ -7,13 +7,19 @@ from pathlib import Path
 
 import numpy as np
 
+from footmm.datasets.trajectory.base import WINDOW_TEAM
 from footmm.datasets.trajectory.preparation import RawTracks
 from footmm.datasets.trajectory.trajectories_npz import SIMULATION, open_arrays
 from footmm.errors import ConfigError, DataFormatError, DatasetNotFoundError
 from footmm.pitch.dimensions import PitchDimensions
 from footmm.simulation.moment import NUM_AGENTS, NUM_PLAYERS
 from footmm.simulation.state import PLAYERS_PER_TEAM
-from footmm.structures.agent_tracks import AWAY, BALL, HOME
+
+AGENT_IDS = (*map(str, range(NUM_PLAYERS)), "ball")
+"""The agents of a simulated match: their numbers in the simulation, and the ball."""
+
+GOALKEEPER = np.isin(np.arange(len(AGENT_IDS)), (0, PLAYERS_PER_TEAM))
+"""Which of them keep the goals: the first of each team."""
 
 _SHAPES: dict[str, tuple[str | int, ...]] = {
     "rate": (),
@@ -42,8 +48,7 @@ def read_simulated_match(path: str | os.PathLike[str]) -> RawTracks:
     arrays = _read_arrays(path)
     rate, players = float(arrays["rate"]), arrays["positions"][:, :NUM_PLAYERS]
     positions = np.concatenate([players, arrays["ball_position"][:, None, :2]], axis=1)
-    num_frames, num_agents = positions.shape[:2]
-    agents = np.arange(num_agents)
+    num_frames = len(positions)
     try:
         pitch = PitchDimensions(float(arrays["pitch_length"]), float(arrays["pitch_width"]))
     except ConfigError as error:
@@ -57,10 +62,10 @@ def read_simulated_match(path: str | os.PathLike[str]) -> RawTracks:
         period=np.ones(num_frames, np.int8),
         frame_ids=np.arange(num_frames),
         positions=positions,
-        present=np.ones((num_frames, num_agents), bool),
-        team=np.repeat([HOME, AWAY, BALL], [PLAYERS_PER_TEAM, PLAYERS_PER_TEAM, 1]),
-        goalkeeper=(agents % PLAYERS_PER_TEAM == 0) & (agents < NUM_PLAYERS),
-        agent_ids=(*map(str, range(NUM_PLAYERS)), "ball"),
+        present=np.ones(positions.shape[:2], bool),
+        team=WINDOW_TEAM.copy(),
+        goalkeeper=GOALKEEPER.copy(),
+        agent_ids=AGENT_IDS,
         # Teams do not change ends in a simulated match.
         home_attacks_right={1: bool(arrays["attacks_right"][0, 0])},
         pitch=pitch,

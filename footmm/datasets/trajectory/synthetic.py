@@ -8,19 +8,17 @@ from typing import Any
 import numpy as np
 from mmengine.dataset import BaseDataset
 
-from footmm.datasets.trajectory.base import PLAYERS_PER_TEAM, WINDOW_TEAM, TrajectoryDataset
+from footmm.datasets.trajectory.base import WINDOW_TEAM, TrajectoryDataset
+from footmm.datasets.trajectory.simulated_match import AGENT_IDS, GOALKEEPER
+from footmm.datasets.trajectory.trajectories_npz import SIMULATION
 from footmm.errors import ConfigError
 from footmm.registry import DATASETS
-from footmm.simulation.moment import NUM_PLAYERS
 from footmm.simulation.tracks import STRATEGIES
 from footmm.simulation.windows import (
     TrajectoryWindow,
     TrajectoryWindows,
     TrajectoryWindowSettings,
 )
-
-_GOALKEEPER = np.arange(NUM_PLAYERS + 1) % PLAYERS_PER_TEAM == 0
-_GOALKEEPER[NUM_PLAYERS] = False
 
 
 @DATASETS.register_module()
@@ -117,16 +115,15 @@ class SyntheticTrajectoryDataset(BaseDataset):
         settings = self._windows.settings
         match, place = divmod(number, settings.windows_per_match)
         first = place * settings.stride
-        # The simulation writes what holds from its first frame on; teams do not change ends.
         strategy = window.strategy.astype(np.int64)
         return dict(
             positions=window.positions.astype(np.float32),
             present=np.ones(window.positions.shape[:2], bool),
             team=WINDOW_TEAM.copy(),
-            goalkeeper=_GOALKEEPER.copy(),
-            agent_ids=[*map(str, range(NUM_PLAYERS)), "ball"],
+            goalkeeper=GOALKEEPER.copy(),
+            agent_ids=list(AGENT_IDS),
             match=f"match_{match:05d}",
-            source="simulation",
+            source=SIMULATION,
             rate=settings.rate,
             period=1,
             frame_ids=np.arange(first, first + settings.num_frames),

@@ -59,20 +59,22 @@ class StrategyProbe(BaseMetric):
     def compute_metrics(self, results: list[_Window]) -> dict[str, float]:
         """Return the shares of right answers."""
         fitted = _first_half(results)
-        names = ("embeddings", "mean_positions", "most_frequent")
-        answers: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        vectors = {
+            name: np.stack([window.features[name] for window in results])
+            for name in ("embeddings", "mean_positions")
+        }
+        answers: dict[str, list[np.ndarray]] = {name: [] for name in (*vectors, "most_frequent")}
         for team in (0, 1):
             known = np.array([window.known[team] for window in results])
             labels = np.array([window.strategy[team] for window in results])
             train, test = known & fitted, known & ~fitted
             if len(set(labels[train].tolist())) < 2 or not test.any():
                 print_log(f"{self.prefix}: too few strategies are known, nothing to fit", "current")
-                return dict.fromkeys(names, math.nan)
-            for name in names[:2]:
-                vectors = np.stack([window.features[name] for window in results])
-                found = linear_probe_predictions(vectors[train], labels[train], vectors[test])
+                return dict.fromkeys(answers, math.nan)
+            for name, values in vectors.items():
+                found = linear_probe_predictions(values[train], labels[train], values[test])
                 answers[name].append(found == labels[test])
-            answers[names[2]].append(labels[test] == np.bincount(labels[train]).argmax())
+            answers["most_frequent"].append(labels[test] == np.bincount(labels[train]).argmax())
         print_log(
             f"{self.prefix}: fitted to {fitted.sum()} windows, tested on {(~fitted).sum()} of "
             "other matches",

@@ -100,28 +100,65 @@ class Baller2Vec(BaseModel):
         if mode == "loss":
             return self._loss(tracks)
         if mode == "predict":
-            return self._predict(tracks, data_samples)
+            return self.add_predictions(self.read(tracks), tracks, data_samples)
         raise ValueError(f"mode='{mode}' has to be 'tensor', 'loss' or 'predict'")
 
     def encode(self, tracks: Tracks) -> Tensor:
         """Tokens ``(B, T, A, d)`` of at most ``num_observed`` frames."""
         return self.encoder(self.embedding(tracks), tracks.present)
 
-    def embed(self, inputs: Mapping[str, Tensor]) -> Embeddings:
-        """Vectors of agents, frames and windows.
+    def read(self, tracks: Tracks) -> Tensor:
+        """Tokens ``(B, T, A, d)`` of any number of frames.
 
-        Args:
-            inputs: As in :meth:`forward`; windows longer than ``num_observed`` frames are read in
-                pieces of that length, the last of which may overlap the one before.
+        Windows longer than ``num_observed`` frames are read in pieces of that length, the last of
+        which may overlap the one before.
         """
-        tracks = Tracks(**inputs)
         frames = tracks.positions.shape[1]
         tokens = tracks.positions.new_zeros(*tracks.present.shape, self.embed_dims)
         for first in range(0, frames, self.num_observed):
             start = max(min(first, frames - self.num_observed), 0)
             piece = self.encode(tracks.frames(start, start + self.num_observed))
             tokens[:, first : first + self.num_observed] = piece[:, first - start :].float()
-        return self.pooling(tokens, tracks)
+        return tokens
+
+    def embed(self, inputs: Mapping[str, Tensor]) -> Embeddings:
+        """Vectors of agents, frames and windows.
+
+        Args:
+            inputs: As in :meth:`forward`; any number of frames.
+        """
+        tracks = Tracks(**inputs)
+        return self.pooling(self.read(tracks), tracks)
+
+    def add_predictions(
+        self, tokens: Tensor, tracks: Tracks, data_samples: Sequence[BaseDataElement]
+    ) -> list[BaseDataElement]:
+        """Fill data samples with what :meth:`forward` predicts.
+
+        Args:
+            tokens: What :meth:`read` has made of the tracks.
+            tracks: The windows.
+            data_samples: Of the windows.
+
+        Raises:
+            ConfigError: The data samples have another ``num_observed`` than the model.
+        """
+        self._check_observed(data_samples)
+        predictions = {"pred_embedding": self.pooling(tokens, tracks).window}
+        if self.forecast_head is not None:
+            # The first piece that is read are the observed frames: their tokens know no others.
+            observed = tracks.frames(0, self.num_observed)
+            forecast = self.forecast_head.predict(tokens[:, : self.num_observed], observed)
+            predictions |= {
+                "pred_positions": forecast.means[:, 0].transpose(2, 3),
+                "pred_scales": forecast.log_scales[:, 0].transpose(2, 3).exp(),
+                "pred_scores": forecast.logits[:, 0].softmax(-1),
+            }
+        for name, batch in predictions.items():
+            for sample, prediction in zip(data_samples, batch, strict=True):
+                # A mere view would bring the whole batch along wherever it is pickled.
+                sample.set_field(prediction.clone(), name)
+        return list(data_samples)
 
     def _loss(self, tracks: Tracks) -> dict[str, Tensor]:
         observed = tracks.frames(0, self.num_observed)
@@ -145,25 +182,6 @@ class Baller2Vec(BaseModel):
         if self.contrastive_head is not None:
             losses |= self.contrastive_head.loss(window, self.pooling(tokens, seen).window)
         return losses
-
-    def _predict(
-        self, tracks: Tracks, data_samples: Sequence[BaseDataElement]
-    ) -> list[BaseDataElement]:
-        self._check_observed(data_samples)
-        predictions = {"pred_embedding": self.embed(tracks._asdict()).window}
-        if self.forecast_head is not None:
-            observed = tracks.frames(0, self.num_observed)
-            forecast = self.forecast_head.predict(self.encode(observed), observed)
-            predictions |= {
-                "pred_positions": forecast.means[:, 0].transpose(2, 3),
-                "pred_scales": forecast.log_scales[:, 0].transpose(2, 3).exp(),
-                "pred_scores": forecast.logits[:, 0].softmax(-1),
-            }
-        for name, batch in predictions.items():
-            for sample, prediction in zip(data_samples, batch, strict=True):
-                # A mere view would bring the whole batch along wherever it is pickled.
-                sample.set_field(prediction.clone(), name)
-        return list(data_samples)
 
     def _check_observed(self, data_samples: Sequence[BaseDataElement]) -> None:
         """Refuse windows of which another number of frames counts as observed."""
