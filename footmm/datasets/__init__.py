@@ -1,6 +1,14 @@
 """Datasets, one public format per module."""
 
 from footmm.datasets import samplers, transforms
+from footmm.datasets.detection import (
+    CocoDetectionDataset,
+    DetectionDataset,
+    MOTDataset,
+    SoccerNetTrackingDataset,
+    SyntheticDetectionDataset,
+    YOLODataset,
+)
 from footmm.datasets.fallback import SyntheticFallback
 from footmm.datasets.homography import SoccerNetCalibrationDataset, SyntheticHomographyDataset
 from footmm.datasets.reid import (
@@ -20,13 +28,18 @@ from footmm.datasets.trajectory import (
 )
 
 __all__ = [
+    "CocoDetectionDataset",
+    "DetectionDataset",
+    "MOTDataset",
     "Market1501Dataset",
     "ReIDDataset",
     "SoccerNetCalibrationDataset",
     "SoccerNetGameStateTrajectories",
     "SoccerNetReIDDataset",
+    "SoccerNetTrackingDataset",
     "SoccerNetTrackingTrajectories",
     "SynLocDataset",
+    "SyntheticDetectionDataset",
     "SyntheticFallback",
     "SyntheticHomographyDataset",
     "SyntheticMarket1501Dataset",
@@ -35,6 +48,7 @@ __all__ = [
     "SyntheticTrajectoryDataset",
     "TrackingDataset",
     "TrajectoriesNpz",
+    "YOLODataset",
     "samplers",
     "transforms",
 ]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
@@ -100,9 +100,13 @@ class ImageDataset(BaseDataset):
             "read (see the warnings above); restore them or remove them with their annotations"
         )
 
-    @abstractmethod
     def _candidates(self, idx: int) -> Iterator[int]:
-        """Yield ``idx``, then the samples that may be trained on in its place, best first."""
+        """Yield ``idx``, then the samples that may be trained on in its place, best first.
+
+        All others in random order, unless a subclass knows better.
+        """
+        yield idx
+        yield from (int(other) for other in np.random.permutation(len(self)) if other != idx)
 
     def _skip(self, idx: int, error: UnreadableImageError) -> None:
         if self._unreadable[idx]:

@@ -14,6 +14,10 @@ from mmengine.dist import barrier, is_main_process
 from mmengine.logging import print_log
 
 import footmm
+from footmm.errors import ConfigError
+from footmm.simulation.export import ImageExportSettings
+from footmm.simulation.export.folder import write_folder_at_once
+from footmm.simulation.export.scenes import SceneExport
 
 
 class SyntheticFolder:
@@ -66,6 +70,52 @@ class SyntheticFolder:
         if not Path(self.data_root).exists():
             print_log(f"drawing {self.content} into {self.data_root}", logger="current")
         self.export(self.data_root, self.settings, num_workers=self._num_writers)
+
+
+class SyntheticFrames(SyntheticFolder):
+    """Frames of matches that were never played; mixed in before the reader of their layout.
+
+    Each split has a folder, and matches, stadiums and cameras, of its own.
+
+    Args:
+        num_samples: Number of frames.
+        split: One of the reader's three splits: for training, validation and test.
+        seed: Seed of the frames.
+        image_size: Width and height of the frames, pixels.
+        **kwargs: Further arguments of :class:`SyntheticFolder` and of the reader.
+
+    Attributes:
+        scene_export: The format that the frames are written in.
+
+    Raises:
+        ConfigError: There is no such split, there are to be no frames, or not of that size.
+    """
+
+    scene_export: type[SceneExport]
+
+    def __init__(
+        self,
+        num_samples: int = 10000,
+        split: str = "train",
+        seed: int = 0,
+        image_size: tuple[int, int] = (960, 540),
+        **kwargs: Any,
+    ) -> None:
+        if num_samples < 1:
+            raise ConfigError(f"{type(self).__name__}(num_samples={num_samples}): give 1 or more")
+        self.check_split(split)
+        settings = ImageExportSettings(
+            seed,
+            num_images=num_samples,
+            image_size=tuple(image_size),
+            split_shares=tuple(float(split == name) for name in self.SPLITS),
+        )
+        self.content = f"{num_samples} synthetic frames"
+        super().__init__(settings, split=split, **kwargs)
+
+    def export(self, root: Path, settings: ImageExportSettings, num_workers: int = 1) -> Path:
+        """Write the frames into a folder."""
+        return write_folder_at_once(root, self.scene_export(settings), num_workers)
 
 
 def _fingerprint(settings: Any) -> str:

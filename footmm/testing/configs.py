@@ -24,6 +24,7 @@ TINY_DATASETS: dict[str, dict[str, Any]] = {
     )
     for dataset in ("SyntheticReIDDataset", "SyntheticMarket1501Dataset")
 } | {
+    "SyntheticDetectionDataset": dict(num_samples=4, image_size=(320, 180)),
     "SyntheticHomographyDataset": dict(num_samples=8),
     "SyntheticSynLocDataset": dict(num_samples=4, image_size=(320, 180)),
 }

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from footmm.datasets.base import read_json_object
+from footmm.datasets.coco_json import (
+    check_annotation,
+    check_image,
+    check_numbers,
+    check_unique,
+    integer,
+    read_entries,
+)
 from footmm.errors import DataFormatError, DatasetNotFoundError
 from footmm.pitch.camera import Camera
 
@@ -39,6 +46,8 @@ HOW_TO_GET = (
     "Get SynLoc with SoccerNet's Downloader (task 'SpiideoSynLoc') and arrange it with "
     "tools/data/prepare_synloc.py"
 )
+
+_HINT = f"is this one of SynLoc's annotation files ({', '.join(ANNOTATION_FILES.values())})?"
 
 
 @dataclass(frozen=True)
@@ -79,96 +88,38 @@ def read_synloc_annotations(path: str | os.PathLike[str]) -> SynLocAnnotations:
     if not path.is_file():
         raise DatasetNotFoundError(f"{path} does not exist. {HOW_TO_GET}")
     content = read_json_object(path)
-    images = _entries(content, "images", path)
+    images = read_entries(content, "images", path, _HINT)
     annotations: dict[int, list[dict[str, Any]]] = {}
     for image in images:
         image_id = _check_image(image, path)
         if image_id in annotations:
             raise DataFormatError(f"{path}: two images have the id {image_id}")
         annotations[image_id] = []
-    athletes = _entries(content, "annotations", path) if content.get("annotations") else []
-    _check_unique((entry.get("id") for entry in athletes), path)
+    athletes = []
+    if content.get("annotations"):
+        athletes = read_entries(content, "annotations", path, _HINT)
+    check_unique((entry.get("id") for entry in athletes), "annotations", path)
     for athlete in athletes:
         _check_annotation(athlete, annotations, path)
         annotations[athlete["image_id"]].append(athlete)
-    categories = _entries(content, "categories", path)
-    ids = tuple(_integer(category, "id", f"{path}: a category") for category in categories)
+    categories = read_entries(content, "categories", path, _HINT)
+    ids = tuple(integer(category, "id", f"{path}: a category") for category in categories)
     return SynLocAnnotations(path, tuple(images), annotations, bool(athletes), ids)
 
 
-def _entries(content: Mapping[str, Any], key: str, path: Path) -> list[dict[str, Any]]:
-    entries = content.get(key)
-    if not isinstance(entries, list) or not entries:
-        raise DataFormatError(
-            f"{path}: '{key}' is {str(entries)[:40]}, not a list with entries; is this one of "
-            f"SynLoc's annotation files ({', '.join(ANNOTATION_FILES.values())})?"
-        )
-    for entry in entries:
-        if not isinstance(entry, dict):
-            raise DataFormatError(f"{path}: '{key}' holds {str(entry)[:40]}, not an object")
-    return entries
-
-
 def _check_image(image: dict[str, Any], path: Path) -> int:
-    image_id = _integer(image, "id", f"{path}: an image")
-    place = f"{path}: image {image_id}"
-    name = image.get("file_name")
-    if not isinstance(name, str) or not _is_plain_name(name):
-        raise DataFormatError(f"{place}: 'file_name' is {name!r}, not the name of a file")
-    for key in ("width", "height"):
-        if _integer(image, key, place) < 1:
-            raise DataFormatError(f"{place}: {key!r} is {image[key]}")
+    image_id = check_image(image, path)
     try:
         Camera.from_synloc(image)
     except DataFormatError as error:
-        raise DataFormatError(f"{place}: {error}") from error
+        raise DataFormatError(f"{path}: image {image_id}: {error}") from error
     return image_id
 
 
-def _is_plain_name(name: str) -> bool:
-    """Whether a name stays in the folder it is looked up in."""
-    parts = name.replace("\\", "/").split("/")
-    return all(part not in ("", ".", "..") for part in parts) and ":" not in name
-
-
-def _check_unique(ids: Iterable[Any], path: Path) -> None:
-    seen = set()
-    for number in ids:
-        if number in seen:
-            raise DataFormatError(f"{path}: two annotations have the id {number}")
-        seen.add(number)
-
-
 def _check_annotation(entry: dict[str, Any], known: Mapping[int, Any], path: Path) -> None:
-    place = f"{path}: annotation {_integer(entry, 'id', f'{path}: an annotation')}"
-    if _integer(entry, "image_id", place) not in known:
-        raise DataFormatError(f"{place}: there is no image {entry['image_id']}")
-    _check_numbers(entry, "bbox", (4,), place)
-    _check_numbers(entry, "keypoints", (len(KEYPOINT_NAMES), 3), place)
+    place = check_annotation(entry, known, path)
+    check_numbers(entry, "keypoints", (len(KEYPOINT_NAMES), 3), place)
     position = entry.get("position_on_pitch")
     length = 3 if isinstance(position, list) and len(position) == 3 else 2
-    _check_numbers(entry, "position_on_pitch", (length,), place)
-    _check_numbers(entry, "area", (), place)
-
-
-def _check_numbers(entry: dict[str, Any], key: str, shape: tuple[int, ...], place: str) -> None:
-    if not _has_shape(entry.get(key), shape):
-        wanted = "a number" if not shape else f"finite numbers of shape {shape}"
-        raise DataFormatError(f"{place}: {key!r} is {str(entry.get(key))[:60]}, not {wanted}")
-
-
-def _has_shape(value: Any, shape: tuple[int, ...]) -> bool:
-    # Written out, not with NumPy: a million small arrays would take minutes.
-    if not shape:
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return is_number and math.isfinite(value)
-    if not isinstance(value, list) or len(value) != shape[0]:
-        return False
-    return all(_has_shape(part, shape[1:]) for part in value)
-
-
-def _integer(entry: Mapping[str, Any], key: str, place: str) -> int:
-    value = entry.get(key)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise DataFormatError(f"{place}: {key!r} is {value!r}, not a whole number")
-    return value
+    check_numbers(entry, "position_on_pitch", (length,), place)
+    check_numbers(entry, "area", (), place)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -143,11 +143,6 @@ class SynLocDataset(ImageDataset, BaseCocoStyleDataset):
         ]
         print_log(f"{type(self).__name__}(split='{self.split}'): {len(samples)} images", "current")
         return samples
-
-    def _candidates(self, idx: int) -> Iterator[int]:
-        """Yield ``idx``, then all others in random order."""
-        yield idx
-        yield from (int(other) for other in np.random.permutation(len(self)) if other != idx)
 
 
 def _labels(entries: list[Mapping[str, Any]] | None) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ from typing import Any
 import numpy as np
 
 from footmm.datasets.base import read_json_object
+from footmm.datasets.mot import GAME_FILE, MOTSequence, list_sequences
+from footmm.datasets.soccernet_sequence import HOW_TO_GET, read_described_sequence, role_of
 from footmm.datasets.trajectory.ground_points import (
     SIDES,
     SMOOTHING_S,
@@ -29,43 +30,18 @@ from footmm.structures.calibrated_frame import camera_for_image
 
 SOURCE = "soccernet-tracking"
 
-_INFO_FILE, _GAME_FILE, _BOXES_FILE = "seqinfo.ini", "gameinfo.ini", "gt/gt.txt"
-# Frame, track, left, top, width, height; behind them a flag and an unused place in 3D.
-_NUM_FIELDS = 6
-_TRACK_KEY = re.compile(r"trackletid_(\d+)")
 _PLAYER = re.compile(r"(player|goalkeepers?) teams? (left|right)")
 _FRAME_NUMBER = re.compile(r"(\d+)$")
-_HOW_TO_GET = (
-    "SoccerNet's tracking data is free for research; run: python -c \"from SoccerNet.Downloader "
-    "import SoccerNetDownloader as D; D('data/soccernet').downloadDataTask(task='tracking', "
-    "split=['train', 'test'])\" (where Hugging Face refuses, request access to "
-    "SoccerNet/SN-Tracking-2023 there and log in) and unzip the archives in "
-    "data/soccernet/tracking"
-)
 
 
 @dataclass(frozen=True, eq=False)
-class SoccerNetSequence:
-    """What the files of a sequence say; ``N`` boxes in the order of the file.
+class SoccerNetSequence(MOTSequence):
+    """What the files of a sequence say.
 
     Attributes:
-        name: Name of the sequence.
-        rate: Frames a second.
-        num_frames: Frames of the video.
-        image_size: Width and height, pixels.
-        frames: ``(N,)`` int64, frames counted from 1.
-        tracks: ``(N,)`` int64, numbers of the tracks.
-        boxes: ``(N, 4)``, left, top, width and height, pixels.
         identities: Who plays, by track; without referees and others.
     """
 
-    name: str
-    rate: float
-    num_frames: int
-    image_size: tuple[int, int]
-    frames: np.ndarray
-    tracks: np.ndarray
-    boxes: np.ndarray
     identities: dict[int, TrackIdentity]
 
     def feet(self) -> np.ndarray:
@@ -117,7 +93,7 @@ class SoccerNetTrackingTrajectories(GroundPointsDataset):
     def read_sequences(self) -> Iterator[RawTracks]:
         """Read the sequences, in order."""
         names = self.sequences
-        for name in _list_folders(Path(self.data_root)) if names is None else names:
+        for name in list_sequences(self.data_root, HOW_TO_GET) if names is None else names:
             cameras = self.cameras.replace("{sequence}", name)
             folder = os.path.join(self.data_root, name)
             yield read_soccernet_tracking(folder, cameras, self.smoothing_s)
@@ -169,27 +145,9 @@ def read_soccernet_sequence(folder: str | os.PathLike[str]) -> SoccerNetSequence
         DataFormatError: A line is broken, or a track has frames twice or out of order, or no entry
             in ``gameinfo.ini``.
     """
-    folder = Path(folder)
-    for name in (_INFO_FILE, _GAME_FILE, _BOXES_FILE):
-        if not (folder / name).is_file():
-            raise DatasetNotFoundError(f"{folder / name} does not exist. {_HOW_TO_GET}")
-    info = _read_section(folder / _INFO_FILE)
-    rate, length, width, height = (
-        _positive(info, key, folder / _INFO_FILE)
-        for key in ("frameRate", "seqLength", "imWidth", "imHeight")
-    )
-    descriptions = _read_descriptions(folder / _GAME_FILE)
-    rows = _read_rows(folder / _BOXES_FILE, int(length), descriptions.keys())
-    return SoccerNetSequence(
-        name=info.get("name", folder.name),
-        rate=rate,
-        num_frames=int(length),
-        image_size=(int(width), int(height)),
-        frames=rows[:, 0].astype(np.int64),
-        tracks=rows[:, 1].astype(np.int64),
-        boxes=rows[:, 2:],
-        identities=dict(_identities(descriptions, folder / _GAME_FILE)),
-    )
+    sequence, descriptions = read_described_sequence(folder)
+    identities = dict(_identities(descriptions, sequence.folder / GAME_FILE))
+    return SoccerNetSequence(**vars(sequence), identities=identities)
 
 
 def read_cameras(path: str | os.PathLike[str], image_size: tuple[int, int]) -> dict[int, Camera]:
@@ -264,45 +222,9 @@ def _on_ground(pixels: np.ndarray, frames: np.ndarray, cameras: Mapping[int, Cam
     return ground
 
 
-def _list_folders(root: Path) -> list[str]:
-    folders = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
-    names = sorted(path.name for path in folders if not path.name.startswith("."))
-    if not names:
-        raise DatasetNotFoundError(f"{root} holds no folders of sequences. {_HOW_TO_GET}")
-    return names
-
-
-def _read_section(file: Path) -> Mapping[str, str]:
-    """Return the entries of an ini file's section ``Sequence``; their keys are in lower case."""
-    parser = configparser.ConfigParser(interpolation=None)
-    try:
-        parser.read_string(file.read_text(encoding="utf-8-sig"))
-    except (UnicodeDecodeError, configparser.Error) as error:
-        raise DataFormatError(f"{file} is no valid ini file ({error}); unzip it again") from error
-    if "Sequence" not in parser:
-        raise DataFormatError(f"{file} has no section [Sequence]; unzip it again")
-    return parser["Sequence"]
-
-
-def _positive(info: Mapping[str, str], key: str, file: Path) -> float:
-    try:
-        value = float(info[key])
-    except (KeyError, ValueError):
-        value = 0.0
-    if not 0 < value < np.inf:
-        raise DataFormatError(f"{file}: '{key}' is {info.get(key)}, needs to be a positive number")
-    return value
-
-
-def _read_descriptions(file: Path) -> dict[int, str]:
-    """Return who the tracks are, in the words of the file, e.g. ``player team left;10``."""
-    matches = ((_TRACK_KEY.fullmatch(key), value) for key, value in _read_section(file).items())
-    return {int(match[1]): value for match, value in matches if match}
-
-
 def _identities(descriptions: Mapping[int, str], file: Path) -> Iterator[tuple[int, TrackIdentity]]:
     for track, description in descriptions.items():
-        role = description.partition(";")[0].strip().lower()
+        role = role_of(description)
         match = _PLAYER.fullmatch(role)
         if match:
             yield track, TrackIdentity(SIDES[match[2]], match[1] != "player")
@@ -313,51 +235,3 @@ def _identities(descriptions: Mapping[int, str], file: Path) -> Iterator[tuple[i
                 f"{file}: 'trackletID_{track}' is '{description}'; the players are 'player' or "
                 "'goalkeeper', then 'team left' or 'team right'"
             )
-
-
-def _read_rows(file: Path, num_frames: int, known_tracks: Set[int]) -> np.ndarray:
-    """Return frame, track, left, top, width and height of every line, ``(N, 6)``."""
-    rows: list[list[float]] = []
-    last_frames: dict[float, float] = {}
-    for number, line in enumerate(_lines(file), start=1):
-        if not line.strip():
-            continue
-        place = f"{file}, line {number}"
-        row = _parse_row(line, place)
-        frame, track = row[:2]
-        if not 1 <= frame <= num_frames:
-            raise DataFormatError(
-                f"{place}: frame {frame:g} is not one of the {num_frames} that {_INFO_FILE} states"
-            )
-        if track not in known_tracks:
-            raise DataFormatError(f"{place}: track {track:g} has no entry in {_GAME_FILE}")
-        if frame <= last_frames.get(track, 0):
-            raise DataFormatError(
-                f"{place}: frame {frame:g} of track {track:g} comes after its frame "
-                f"{last_frames[track]:g}; frames are duplicated or out of order"
-            )
-        last_frames[track] = frame
-        rows.append(row)
-    return np.array(rows).reshape(-1, _NUM_FIELDS)
-
-
-def _lines(file: Path) -> list[str]:
-    try:
-        return file.read_text(encoding="utf-8").splitlines()
-    except UnicodeDecodeError as error:
-        raise DataFormatError(f"{file} is no text ({error}); unzip it again") from error
-
-
-def _parse_row(line: str, place: str) -> list[float]:
-    try:
-        row = [float(text) for text in line.split(",")[:_NUM_FIELDS]]
-    except ValueError:
-        row = []
-    if len(row) < _NUM_FIELDS or not np.isfinite(row).all() or min(row[4:]) <= 0:
-        raise DataFormatError(
-            f"{place}: '{line[:80]}' is no frame, track, left, top, width, height, separated by "
-            "commas, with a positive size; unzip the file again"
-        )
-    if any(not value.is_integer() for value in row[:2]):
-        raise DataFormatError(f"{place}: frame {row[0]:g} and track {row[1]:g} must be whole")
-    return row

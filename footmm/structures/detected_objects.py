@@ -1,0 +1,123 @@
+"""The players, balls and referees of an image: those that were found, and those that are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mmdet.structures import DetDataSample
+
+from footmm.errors import DataFormatError
+
+CLASSES = ("player", "ball", "referee")
+"""In the order of their labels; goalkeepers are players."""
+
+PLAYER, BALL, REFEREE = range(len(CLASSES))
+
+_OTHER_NAMES = {
+    "goalkeeper": PLAYER,
+    "football": BALL,
+    "soccer ball": BALL,
+    "sports ball": BALL,
+}
+
+
+def label_of_name(name: str) -> int | None:
+    """Return the label that a data set's name of a class means; None if it is none of ours.
+
+    Capitals, underscores and a plural make no difference.
+    """
+    name = " ".join(name.lower().replace("_", " ").replace("-", " ").split())
+    names = {own: label for label, own in enumerate(CLASSES)} | _OTHER_NAMES
+    return names.get(name, names.get(name.removesuffix("s")))
+
+
+@dataclass(frozen=True, eq=False)
+class TrueObjects:
+    """The annotated objects of an image; pixels are those of the image file.
+
+    Attributes:
+        boxes: ``(G, 4)``, left, top, right, bottom, pixels.
+        labels: ``(G,)``, in :data:`CLASSES`.
+        areas: ``(G,)``, as annotated, square pixels.
+        crowd: ``(G,)``, whether a box stands for a crowd.
+    """
+
+    boxes: np.ndarray
+    labels: np.ndarray
+    areas: np.ndarray
+    crowd: np.ndarray
+
+    @classmethod
+    def from_instances(cls, instances: Sequence[Mapping[str, Any]]) -> TrueObjects:
+        """Read mmdet's ``instances``; where one has no ``area``, it is that of its box."""
+        boxes = np.array([entry["bbox"] for entry in instances], float).reshape(-1, 4)
+        sizes = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+        pairs = zip(instances, sizes, strict=True)
+        return cls(
+            boxes,
+            np.array([entry["bbox_label"] for entry in instances], np.int64),
+            np.array([entry.get("area", size) for entry, size in pairs], float),
+            np.array([bool(entry.get("ignore_flag", 0)) for entry in instances], bool),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class DetectedObjects:
+    """What was found in an image; pixels are those of the image file.
+
+    Attributes:
+        image_id: Of the annotation file; for frames of a video their number.
+        image_path: The image file, or the name of the frame.
+        image_size: Width and height, pixels.
+        boxes: ``(D, 4)``, left, top, right, bottom, pixels.
+        scores: ``(D,)``, 0 to 1, falling.
+        labels: ``(D,)``, in :data:`CLASSES`.
+        truth: The annotated objects; None where the image is not annotated.
+    """
+
+    image_id: int
+    image_path: str
+    image_size: tuple[int, int]
+    boxes: np.ndarray
+    scores: np.ndarray
+    labels: np.ndarray
+    truth: TrueObjects | None = None
+
+    @classmethod
+    def from_sample(cls, sample: Mapping[str, Any] | DetDataSample) -> DetectedObjects:
+        """Read the predictions of a detector, and mmdet's ``instances`` where they are packed.
+
+        Raises:
+            DataFormatError: The sample lacks a key.
+        """
+        found = _required(sample, "pred_instances")
+        height, width = _required(sample, "ori_shape")[:2]
+        scores = _array(found["scores"])
+        order = np.argsort(-scores, kind="stable")
+        instances = sample.get("instances")
+        return cls(
+            int(_required(sample, "img_id")),
+            str(_required(sample, "img_path")),
+            (int(width), int(height)),
+            _array(found["bboxes"]).reshape(-1, 4)[order],
+            scores[order],
+            _array(found["labels"]).astype(np.int64)[order],
+            None if instances is None else TrueObjects.from_instances(instances),
+        )
+
+
+def _required(sample: Mapping[str, Any] | DetDataSample, key: str) -> Any:
+    if key not in sample:
+        raise DataFormatError(
+            f"sample {sample.get('img_id')} ({sample.get('img_path')}) has no '{key}'; look at the "
+            "test pipeline and the model of the config"
+        )
+    return sample.get(key)
+
+
+def _array(value: Any) -> np.ndarray:
+    return torch.as_tensor(value).detach().cpu().double().numpy()
