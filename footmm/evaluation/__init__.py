@@ -2,6 +2,7 @@
 
 from footmm.evaluation.metrics import (
     CalibrationJaC,
+    DetectionMetrics,
     HomographyIoU,
     KeypointPCK,
     LocSimMetric,
@@ -15,6 +16,7 @@ from footmm.evaluation.metrics import (
 
 __all__ = [
     "CalibrationJaC",
+    "DetectionMetrics",
     "HomographyIoU",
     "KeypointPCK",
     "LocSimMetric",

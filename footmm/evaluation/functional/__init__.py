@@ -1,5 +1,6 @@
 """The arithmetic of the metrics, in numpy."""
 
+from footmm.evaluation.functional.ball_points import BALL_RADIUS_PX, BallPoints, ball_points
 from footmm.evaluation.functional.calibration_jac import (
     JAC_THRESHOLDS,
     CalibrationScores,
@@ -11,6 +12,12 @@ from footmm.evaluation.functional.calibration_jac import (
     distances_to_polyline,
     frame_jac,
     project_markings,
+)
+from footmm.evaluation.functional.coco_detection import (
+    COCO_FIGURES,
+    CocoScores,
+    check_objects,
+    coco_scores,
 )
 from footmm.evaluation.functional.homography_errors import (
     PointErrors,
@@ -69,7 +76,9 @@ from footmm.evaluation.functional.trajectory_errors import (
 )
 
 __all__ = [
+    "BALL_RADIUS_PX",
     "BASELINES",
+    "COCO_FIGURES",
     "DISTANCES",
     "JAC_THRESHOLDS",
     "LOCSIM_TAU",
@@ -81,7 +90,9 @@ __all__ = [
     "SSKIT_VERSION",
     "STAT_NAMES",
     "AgentErrors",
+    "BallPoints",
     "CalibrationScores",
+    "CocoScores",
     "Confusion",
     "DistanceBlock",
     "FrameJaC",
@@ -94,7 +105,10 @@ __all__ = [
     "Tally",
     "action_distance_blocks",
     "average_displacement",
+    "ball_points",
     "calibration_scores",
+    "check_objects",
+    "coco_scores",
     "constant_velocity",
     "correct_keypoints",
     "distance_blocks",

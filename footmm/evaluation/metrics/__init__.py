@@ -1,5 +1,6 @@
 """Metrics, one module per task."""
 
+from footmm.evaluation.metrics.detection import DetectionMetrics
 from footmm.evaluation.metrics.homography import (
     CalibrationJaC,
     HomographyIoU,
@@ -17,6 +18,7 @@ from footmm.evaluation.metrics.trajectory_probe import StrategyProbe
 
 __all__ = [
     "CalibrationJaC",
+    "DetectionMetrics",
     "HomographyIoU",
     "KeypointPCK",
     "LocSimMetric",
