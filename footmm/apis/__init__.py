@@ -6,12 +6,13 @@ import importlib
 from typing import Any
 
 _MODULES = {
+    "DetectionInferencer": "footmm.apis.detection_inferencer",
     "HomographyInferencer": "footmm.apis.homography_inferencer",
     "TrajectoryInferencer": "footmm.apis.trajectory_inferencer",
     "init_model": "footmm.apis.model",
 }
 
-__all__ = ["HomographyInferencer", "TrajectoryInferencer", "init_model"]
+__all__ = ["DetectionInferencer", "HomographyInferencer", "TrajectoryInferencer", "init_model"]
 
 
 def __getattr__(name: str) -> Any:

@@ -19,6 +19,9 @@ from footmm.errors import ConfigError, DataFormatError, DatasetNotFoundError
 IMAGE_SUFFIXES = (".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 VIDEO_SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm")
 
+#: Frames a second of images in a folder, and of videos that do not state theirs.
+DEFAULT_RATE = 25.0
+
 Input = str | Path | np.ndarray
 
 
@@ -28,10 +31,12 @@ class Frame(NamedTuple):
     Attributes:
         name: The image file's name, or number and name of the video or array.
         image: ``(H, W, 3)`` uint8, BGR.
+        number: Its place among the inputs, from 1; images that cannot be read have one, too.
     """
 
     name: str
     image: np.ndarray
+    number: int
 
 
 @dataclass(frozen=True)
@@ -99,16 +104,16 @@ class FrameReader:
         self.unreadable.clear()
         frames = self._read_images() if self._video is None else self._read_video(self._video)
         for frame in frames:
-            yield Frame(frame.name, self._stretched(frame.image))
+            yield frame._replace(image=self._stretched(frame.image))
 
     def _read_images(self) -> Iterator[Frame]:
         load = LoadImageFromFile()
-        for name, image in self._images:
+        for number, (name, image) in enumerate(self._images, start=1):
             if isinstance(image, np.ndarray):
-                yield Frame(name, image)
+                yield Frame(name, image, number)
                 continue
             try:
-                yield Frame(name, load.transform({"img_path": str(image)})["img"])
+                yield Frame(name, load.transform({"img_path": str(image)})["img"], number)
             except UnreadableImageError as error:
                 self.unreadable.append(UnreadableFrame(name, str(error)))
                 MMLogger.get_current_instance().warning(f"skipped: {error}")
@@ -117,7 +122,7 @@ class FrameReader:
         video = self._open_video()
         # Until there are no more: files often state more frames than they hold.
         while (image := video.read()) is not None:
-            yield Frame(f"{path.stem}_{video.position - 1:06d}", image)
+            yield Frame(f"{path.stem}_{video.position - 1:06d}", image, video.position)
 
     def _open_video(self) -> mmcv.VideoReader:
         reader = mmcv.VideoReader(str(self._video), cache_capacity=1)

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
-from typing import Any
 
-import torch
-from mmcv.transforms import Compose
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
 
-from footmm.apis.frames import Frame, FrameReader, Input
-from footmm.apis.model import init_model
-from footmm.apis.runner import config_mistakes_explained
-from footmm.errors import ConfigError
+from footmm.apis.frame_predictor import FramePredictor
+from footmm.apis.frames import DEFAULT_RATE, Frame, FrameReader, Input
 from footmm.pitch.camera import Camera
 from footmm.pitch.camera_smoothing import CameraSmoothingSettings, smooth_cameras
-from footmm.registry import TRANSFORMS
 from footmm.structures.calibrated_frame import CalibratedFrame
-
-#: Frames a second of images in a folder, and of videos that do not state theirs.
-DEFAULT_RATE = 25.0
 
 
 class HomographyInferencer:
@@ -43,8 +32,7 @@ class HomographyInferencer:
         batch_size: Frames that are predicted together.
 
     Raises:
-        ConfigError: The config is missing or broken, or its test pipeline does not begin with
-            ``LoadImageFromFile``.
+        ConfigError: The config is missing, broken or of another task.
         CheckpointError: The checkpoint is missing, damaged, unsafe or of another model.
     """
 
@@ -56,12 +44,11 @@ class HomographyInferencer:
         smooth: bool | CameraSmoothingSettings = False,
         batch_size: int = 1,
     ) -> None:
-        if batch_size < 1:
-            raise ConfigError(f"batch_size is {batch_size}, it must be at least 1")
-        self.model = init_model(config, checkpoint, device)
-        self.pipeline = _pipeline_of_images(self.model.cfg)
+        self.predict = FramePredictor(
+            config, checkpoint, "PackPitchInputs", "homography", device, batch_size
+        )
+        self.model = self.predict.model
         self.smoothing = CameraSmoothingSettings() if smooth is True else smooth or None
-        self.batch_size = batch_size
 
     def __call__(
         self, inputs: Input | Sequence[Input] | FrameReader, rate: float | None = None
@@ -96,21 +83,18 @@ class HomographyInferencer:
             reader: The frames.
             rate: As in :meth:`__call__`.
 
-        Returns:
+        Yields:
             Frames and results.
         """
         if self.smoothing is None:
-            return self._calibrate(reader)
-        return zip(reader, self._calibrate_smoothly(reader, rate), strict=True)
+            yield from self._calibrate(reader)
+        else:
+            yield from zip(reader, self._calibrate_smoothly(reader, rate), strict=True)
 
     def _calibrate(self, reader: FrameReader) -> Iterator[tuple[Frame, CalibratedFrame]]:
-        frames = iter(reader)
-        while batch := list(islice(frames, self.batch_size)):
-            data = pseudo_collate([self.pipeline(self._pipeline_input(frame)) for frame in batch])
-            with torch.no_grad():
-                samples = self.model.test_step(data)
-            results = [CalibratedFrame.from_sample(sample.cpu()) for sample in samples]
-            yield from zip(batch, results, strict=True)
+        keypoint_set = self.model.head.keypoint_set.name
+        for frame, sample in self.predict(reader, keypoint_set=keypoint_set):
+            yield frame, CalibratedFrame.from_sample(sample)
 
     def _calibrate_smoothly(self, reader: FrameReader, rate: float | None) -> list[CalibratedFrame]:
         found = [result for _, result in self._calibrate(reader)]
@@ -122,31 +106,9 @@ class HomographyInferencer:
         )
         return [_with_camera(*pair) for pair in zip(found, cameras, strict=True)]
 
-    def _pipeline_input(self, frame: Frame) -> dict[str, Any]:
-        """What ``LoadImageFromFile`` would have made of the frame."""
-        return {
-            "img": frame.image,
-            "img_path": frame.name,
-            "img_shape": frame.image.shape[:2],
-            "ori_shape": frame.image.shape[:2],
-            "sample_id": frame.name,
-            "keypoint_set": self.model.head.keypoint_set.name,
-        }
-
 
 def _with_camera(frame: CalibratedFrame, camera: Camera | None) -> CalibratedFrame:
     if camera is None:
         return frame
     homography = camera.homography().numpy()
     return replace(frame, camera=camera, homography=homography, failure=None)
-
-
-def _pipeline_of_images(config: Config) -> Compose:
-    """The test pipeline without its first transform, which reads an image file."""
-    pipeline: list[Mapping[str, Any]] = config.get("test_pipeline") or []
-    if not pipeline or pipeline[0]["type"] != "LoadImageFromFile":
-        raise ConfigError(
-            f"config '{config.filename}' needs a test_pipeline that begins with LoadImageFromFile"
-        )
-    with config_mistakes_explained():
-        return Compose([TRANSFORMS.build(transform) for transform in pipeline[1:]])

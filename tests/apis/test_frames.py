@@ -42,6 +42,16 @@ def test_folder_is_sorted_as_people_count(folder):
     assert (reader.is_video, reader.rate) == (False, None)
 
 
+def test_numbers_count_images_that_cannot_be_read(folder, video):
+    (folder / "frame11.png").write_bytes(b"broken")
+    assert [(frame.number, frame.name) for frame in FrameReader(folder)] == [
+        (1, "frame9.png"),
+        (2, "frame10.png"),
+        (4, "frame100.png"),
+    ]
+    assert [frame.number for frame in FrameReader(video, aspect_ratio=1.0)] == [1, 2, 3]
+
+
 def test_image_array_and_list(folder):
     path = folder / "frame9.png"
     assert names(FrameReader(str(path))) == ["frame9.png"]
