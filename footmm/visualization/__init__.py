@@ -1,8 +1,15 @@
 """Pictures of data samples, one module per task."""
 
+from footmm.visualization.detection import DetectionVisualizer
 from footmm.visualization.homography import HomographyVisualizer
 from footmm.visualization.reid import ReIDVisualizer
 from footmm.visualization.synloc import SynLocVisualizer
 from footmm.visualization.trajectory import TrajectoryVisualizer
 
-__all__ = ["HomographyVisualizer", "ReIDVisualizer", "SynLocVisualizer", "TrajectoryVisualizer"]
+__all__ = [
+    "DetectionVisualizer",
+    "HomographyVisualizer",
+    "ReIDVisualizer",
+    "SynLocVisualizer",
+    "TrajectoryVisualizer",
+]
