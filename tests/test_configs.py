@@ -19,7 +19,11 @@ CONFIGS = Path(__file__).parents[1] / "configs"
 MODEL_CONFIGS = sorted(p for p in CONFIGS.glob("*/*.py") if p.parent.name != "_base_")
 
 #: Of tasks whose networks take seconds an image at their own size.
-SMALL_INPUTS = {"homography": {"input_size": (128, 224)}, "synloc": {"input_size": (96, 160)}}
+SMALL_INPUTS = {
+    "detection": {"input_size": (96, 160)},
+    "homography": {"input_size": (128, 224)},
+    "synloc": {"input_size": (96, 160)},
+}
 SMALL_TEST_INPUTS = {
     name: {"test_input_size": (192, 320)}
     for name in ("yoloxpose_tiny_synthetic", "yoloxpose_tiny_640_overfit_scene")
@@ -87,7 +91,7 @@ def test_config_dumps_and_reloads(config, tmp_path):
 
 
 def test_there_is_a_config_for_every_task_and_none_goes_untested():
-    tasks = {"homography", "reid", "synloc", "trajectory"}
+    tasks = {"detection", "homography", "reid", "synloc", "trajectory"}
     assert {path.parent.name for path in MODEL_CONFIGS} >= tasks
     assert {path for path in CONFIGS.rglob("*.py") if "_base_" not in path.parts} == set(
         MODEL_CONFIGS

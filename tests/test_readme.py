@@ -46,6 +46,7 @@ def test_head_of_ones_own_trains(tmp_path, monkeypatch):
     "page",
     [
         "README.md",
+        "docs/detection.md",
         "docs/google_drive.md",
         "docs/homography.md",
         "docs/reid.md",

@@ -37,6 +37,8 @@ _MODULE_OF_OP = {
     "modulated_deform_conv_backward": "deform_conv",
     "ms_deform_attn_forward": "attention",
     "ms_deform_attn_backward": "attention",
+    "sigmoid_focal_loss_forward": "focal_loss",
+    "sigmoid_focal_loss_backward": "focal_loss",
 }
 
 

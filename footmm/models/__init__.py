@@ -1,9 +1,20 @@
 """Models: backbones, necks, heads and losses, by task."""
 
+from footmm.models.detection import (
+    DETR,
+    DINO,
+    CenterDINO,
+    CenterHeatmapHead,
+    ConditionalDETR,
+    ConditionalDETRHead,
+    DETRHead,
+    DINOHead,
+)
 from footmm.models.homography import PitchHeatmapHead, PitchKeypointEstimator
 from footmm.models.losses import (
     CenterLoss,
     ContrastiveLoss,
+    HungarianMatchingLoss,
     LabelSmoothSoftmaxLoss,
     TrajectoryLoss,
     TripletLoss,
@@ -37,15 +48,24 @@ from footmm.models.trajectory import (
 )
 
 __all__ = [
+    "DETR",
+    "DINO",
     "AppearanceHead",
     "AthleteLocaliser",
     "BNNeck",
     "Baller2Vec",
     "BodyShapeHead",
+    "CenterDINO",
+    "CenterHeatmapHead",
     "CenterLoss",
+    "ConditionalDETR",
+    "ConditionalDETRHead",
     "ContrastiveHead",
     "ContrastiveLoss",
+    "DETRHead",
+    "DINOHead",
     "ForecastHead",
+    "HungarianMatchingLoss",
     "JerseyNumberHead",
     "KeypointSimilarity",
     "KeypointSimilarityLoss",

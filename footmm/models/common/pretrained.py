@@ -48,11 +48,19 @@ class PretrainedMixin:
             CheckpointError: A local checkpoint does not exist, or torchvision publishes no weights
                 of that name.
         """
+        self.drop_unusable()
+        super().init_weights()
+
+    def drop_unusable(self) -> None:
+        """Drop the entries of ``init_cfg``, here and inside, whose weights cannot be fetched.
+
+        Raises:
+            CheckpointError: See :meth:`init_weights`.
+        """
         for module in self.modules():
             # Those with this mixin see to it when it is their turn.
             if module is self or not isinstance(module, PretrainedMixin):
                 _drop_unusable(module)
-        super().init_weights()
 
     def _load_from_state_dict(
         self, state_dict: dict[str, Tensor], prefix: str, *args: Any, **kwargs: Any

@@ -1,5 +1,6 @@
 """Losses, one module per family; all are called as ``loss(pred, target, weight)``."""
 
+from footmm.models.losses.hungarian_matching import HungarianMatchingLoss
 from footmm.models.losses.keypoint_heatmap import KeypointHeatmapLoss
 from footmm.models.losses.metric_learning import CenterLoss, ContrastiveLoss, TripletLoss
 from footmm.models.losses.reprojection import ReprojectionLoss
@@ -9,6 +10,7 @@ from footmm.models.losses.trajectory import TrajectoryLoss
 __all__ = [
     "CenterLoss",
     "ContrastiveLoss",
+    "HungarianMatchingLoss",
     "KeypointHeatmapLoss",
     "LabelSmoothSoftmaxLoss",
     "ReprojectionLoss",
