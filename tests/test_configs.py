@@ -26,7 +26,12 @@ SMALL_INPUTS = {
 }
 SMALL_TEST_INPUTS = {
     name: {"test_input_size": (192, 320)}
-    for name in ("yoloxpose_tiny_synthetic", "yoloxpose_tiny_640_overfit_scene")
+    for name in (
+        "detr_r50_synthetic",
+        "detr_r50_synthetic_to_real",
+        "yoloxpose_tiny_synthetic",
+        "yoloxpose_tiny_640_overfit_scene",
+    )
 }
 
 

@@ -1,19 +1,17 @@
 # The model of detr_r50_synthetic.py goes on with a few labelled broadcast frames: Roboflow's
-# football-players-detection, or any in YOLO's layout, split by clip. Ten minutes on two CPU cores.
-# Give its checkpoint as load_from; tools/test.py with that checkpoint says what it knows before.
+# football-players-detection, or any in YOLO's layout, split by clip. Minutes on two CPU cores. Give
+# its checkpoint as load_from; tools/test.py with that checkpoint says what it knows before.
 _base_ = ["detr_r50_synthetic.py"]
 
 data_root = "data/football_players"
 train_prefixes = ("08fd33", "121364")
 test_prefixes = ("40cd38",)
-# Twice the size of the synthetic frames: the people in these are half as large.
-input_size = (704, 1280)
+# Larger than the synthetic frames: the people in these are smaller.
 test_input_size = (704, 1280)
-batch_size = 2
-max_epochs = 60
+max_epochs = 10
 learning_rate = 1e-4
 
-_size = (input_size[1], input_size[0])
+_size = (test_input_size[1], test_input_size[0])
 
 train_pipeline = [
     dict(type="LoadImageFromFile"),
@@ -25,10 +23,10 @@ train_pipeline = [
         type="mmdet.RandomResize",
         resize_type="mmdet.Resize",
         scale=_size,
-        ratio_range=(0.9, 1.2),
+        ratio_range=(0.8, 1.2),
         keep_ratio=True,
     ),
-    dict(type="mmdet.RandomCrop", crop_size=input_size, allow_negative_crop=True),
+    dict(type="mmdet.RandomCrop", crop_size=_base_.input_size, allow_negative_crop=True),
     dict(type="mmdet.YOLOXHSVRandomAug"),
     dict(type="mmdet.PackDetInputs"),
 ]
@@ -42,21 +40,25 @@ test_pipeline = [
 ]
 
 train_dataloader = dict(
-    batch_size=batch_size,
     dataset=dict(
         _delete_=True,
-        type="SyntheticFallback",
-        real=dict(
-            type="YOLODataset",
-            data_root=data_root,
-            prefixes=train_prefixes,
-            pipeline=train_pipeline,
-        ),
-        synthetic=dict(
-            type="SyntheticDetectionDataset",
-            num_samples=16,
-            split="train",
-            pipeline=train_pipeline,
+        type="RepeatDataset",
+        # Epochs of 80 steps.
+        times=20,
+        dataset=dict(
+            type="SyntheticFallback",
+            real=dict(
+                type="YOLODataset",
+                data_root=data_root,
+                prefixes=train_prefixes,
+                pipeline=train_pipeline,
+            ),
+            synthetic=dict(
+                type="SyntheticDetectionDataset",
+                num_samples=16,
+                split="train",
+                pipeline=train_pipeline,
+            ),
         ),
     ),
 )
