@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from mmdet.structures import DetDataSample
 
-from footmm.errors import DataFormatError
+from footmm.structures.samples import as_array, required
 
 CLASSES = ("player", "ball", "referee")
 """In the order of their labels; goalkeepers are players."""
@@ -94,30 +93,17 @@ class DetectedObjects:
         Raises:
             DataFormatError: The sample lacks a key.
         """
-        found = _required(sample, "pred_instances")
-        height, width = _required(sample, "ori_shape")[:2]
-        scores = _array(found["scores"])
+        found = required(sample, "pred_instances")
+        height, width = required(sample, "ori_shape")[:2]
+        scores = as_array(found["scores"])
         order = np.argsort(-scores, kind="stable")
         instances = sample.get("instances")
         return cls(
-            int(_required(sample, "img_id")),
-            str(_required(sample, "img_path")),
+            int(required(sample, "img_id")),
+            str(required(sample, "img_path")),
             (int(width), int(height)),
-            _array(found["bboxes"]).reshape(-1, 4)[order],
+            as_array(found["bboxes"]).reshape(-1, 4)[order],
             scores[order],
-            _array(found["labels"]).astype(np.int64)[order],
+            as_array(found["labels"]).astype(np.int64)[order],
             None if instances is None else TrueObjects.from_instances(instances),
         )
-
-
-def _required(sample: Mapping[str, Any] | DetDataSample, key: str) -> Any:
-    if key not in sample:
-        raise DataFormatError(
-            f"sample {sample.get('img_id')} ({sample.get('img_path')}) has no '{key}'; look at the "
-            "test pipeline and the model of the config"
-        )
-    return sample.get(key)
-
-
-def _array(value: Any) -> np.ndarray:
-    return torch.as_tensor(value).detach().cpu().double().numpy()

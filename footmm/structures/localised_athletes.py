@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from mmpose.structures import PoseDataSample
 
-from footmm.errors import DataFormatError
 from footmm.pitch.camera import Camera
+from footmm.structures.samples import as_array, required
 
 PELVIS_GROUND = 1
 """Number of the keypoint that lies on the ground."""
@@ -44,16 +43,16 @@ class AthleteTruth:
         Raises:
             DataFormatError: The sample lacks a key.
         """
-        positions = _required(sample, "ground_truth_positions")
+        positions = required(sample, "ground_truth_positions")
         if positions is None:
             return None
         return cls(
-            _array(positions).reshape(-1, 2),
-            _array(_required(sample, "ground_truth_areas")),
-            _array(_required(sample, "ground_truth_bboxes")).reshape(-1, 4),
-            _array(_required(sample, "ground_truth_keypoints")).reshape(-1, 2, 2),
-            np.asarray(_required(sample, "ground_truth_ids"), dtype=np.int64),
-            np.asarray(_required(sample, "ground_truth_crowd"), dtype=bool),
+            as_array(positions).reshape(-1, 2),
+            as_array(required(sample, "ground_truth_areas")),
+            as_array(required(sample, "ground_truth_bboxes")).reshape(-1, 4),
+            as_array(required(sample, "ground_truth_keypoints")).reshape(-1, 2, 2),
+            np.asarray(required(sample, "ground_truth_ids"), dtype=np.int64),
+            np.asarray(required(sample, "ground_truth_crowd"), dtype=bool),
         )
 
 
@@ -88,15 +87,15 @@ class LocalisedAthletes:
         Raises:
             DataFormatError: The sample lacks a key.
         """
-        found = _required(sample, "pred_instances")
+        found = required(sample, "pred_instances")
         return cls(
-            int(_required(sample, "img_id")),
-            str(_required(sample, "img_path")),
-            Camera.from_synloc(_required(sample, "camera")),
-            _array(found["bboxes"]).reshape(-1, 4),
-            _array(found["bbox_scores"]),
-            _array(found["keypoints"]).reshape(-1, 2, 2),
-            _array(found["positions"]).reshape(-1, 2),
+            int(required(sample, "img_id")),
+            str(required(sample, "img_path")),
+            Camera.from_synloc(required(sample, "camera")),
+            as_array(found["bboxes"]).reshape(-1, 4),
+            as_array(found["bbox_scores"]),
+            as_array(found["keypoints"]).reshape(-1, 2, 2),
+            as_array(found["positions"]).reshape(-1, 2),
             AthleteTruth.from_sample(sample),
         )
 
@@ -108,16 +107,3 @@ class LocalisedAthletes:
         """Return where the boxes' bottom centres meet the ground, ``(D, 2)``, metres, world."""
         left, _, right, bottom = self.bboxes.T
         return self.camera.image_to_ground(np.stack([(left + right) / 2, bottom], axis=1)).numpy()
-
-
-def _required(sample: Mapping[str, Any] | PoseDataSample, key: str) -> Any:
-    if key not in sample:
-        raise DataFormatError(
-            f"sample {sample.get('img_id')} ({sample.get('img_path')}) has no '{key}'; look at the "
-            "test pipeline and the model of the config"
-        )
-    return sample.get(key)
-
-
-def _array(value: Any) -> np.ndarray:
-    return torch.as_tensor(value).detach().cpu().double().numpy()
