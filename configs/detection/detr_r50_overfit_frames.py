@@ -2,10 +2,10 @@
 # Small frames and no dropout, for two CPU cores.
 _base_ = ["detr_r50.py"]
 
-input_size = (192, 320)
+input_size = (128, 224)
 batch_size = 8
 num_workers = 0
-max_epochs = 60
+max_epochs = 50
 learning_rate = 2e-4
 
 _size = (input_size[1], input_size[0])

@@ -163,6 +163,11 @@ class _FootballDetector(PretrainedMixin):
         self, batch_inputs: Tensor, batch_data_samples: Sequence[DetDataSample] | None = None
     ) -> tuple[Any, ...]:
         """Outputs of the heads without any decoding, to count operations."""
+        if batch_data_samples is None:
+            # Images that fill the batch.
+            size = tuple(batch_inputs.shape[-2:])
+            whole = DetDataSample(metainfo=dict(img_shape=size, batch_input_shape=size))
+            batch_data_samples = [whole] * len(batch_inputs)
         maps, centers = self.extract_feat(batch_inputs)
         return *self.bbox_head(**self.decode(maps, centers, batch_data_samples)), centers
 

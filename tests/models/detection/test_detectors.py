@@ -52,6 +52,15 @@ def test_every_parameter_has_a_finite_gradient(
 
 
 @all_models
+def test_images_alone_give_raw_outputs(build, make_config, family, balls):
+    model = build(make_config(family, balls)).eval()
+    with torch.no_grad():
+        outputs = model(torch.zeros(2, 3, 64, 96), mode="tensor")
+    assert outputs[0].shape[1:] == (2, QUERIES, outputs[0].shape[-1])
+    assert (outputs[-1] is None) == (not balls and family != "CenterDINO")
+
+
+@all_models
 def test_mixed_precision_trains_and_predicts(
     build, make_config, make_sample, make_batch, family, balls
 ):
