@@ -1,11 +1,11 @@
-# The full model of detr_r50.py learns eight frames by heart, from scratch: does all fit together?
-# Small frames and no dropout, for two CPU cores.
+# Does the full model of detr_r50.py learn eight frames by heart, from scratch? Small frames and no
+# dropout, for two CPU cores.
 _base_ = ["detr_r50.py"]
 
 input_size = (128, 224)
 batch_size = 8
 num_workers = 0
-max_epochs = 50
+max_epochs = 200
 learning_rate = 2e-4
 
 _size = (input_size[1], input_size[0])
@@ -68,7 +68,7 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-train_cfg = dict(max_epochs=max_epochs, val_interval=10)
+train_cfg = dict(max_epochs=max_epochs, val_interval=20)
 optim_wrapper = dict(
     type="BFloat16OptimWrapper",
     optimizer=dict(lr=learning_rate),
