@@ -6,7 +6,7 @@ input_size = (128, 224)
 batch_size = 8
 num_workers = 0
 max_epochs = 200
-learning_rate = 2e-4
+learning_rate = 1e-4
 
 _size = (input_size[1], input_size[0])
 
@@ -72,7 +72,7 @@ train_cfg = dict(max_epochs=max_epochs, val_interval=20)
 optim_wrapper = dict(
     type="BFloat16OptimWrapper",
     optimizer=dict(lr=learning_rate),
-    paramwise_cfg=dict(custom_keys={"backbone": dict(lr_mult=0.5)}),
+    paramwise_cfg=dict(custom_keys={"backbone": dict(lr_mult=1.0)}),
     accumulative_counts=1,
 )
 param_scheduler = [
