@@ -32,7 +32,21 @@ from footmm.errors import DataFormatError
 from footmm.pitch.draw import Color
 from footmm.registry import VISUALIZERS
 from footmm.structures.detected_objects import BALL, CLASSES, PLAYER, DetectedObjects, TrueObjects
-from footmm.visualization.plots import BLUE, DPI, FAINT, INK, PAGE, plot_figure, rendered, tidy
+from footmm.visualization.plots import (
+    BLUE,
+    FAINT,
+    INK,
+    PAGE,
+    PLOT_SIZE,
+    Page,
+    counted,
+    dot,
+    plot_figure,
+    rendered,
+    rendered_with_legend,
+    tidy,
+    unit_plot,
+)
 
 MIN_IOU = 0.5
 """What a match needs in the pictures."""
@@ -74,8 +88,6 @@ _MAX_NAME = 36
 
 #: Least radius of a ball's ring, pixels of the sheet or of an image that is 1280 wide.
 _RING = 13.0
-
-_PLOT_SIZE = (9.6, 6.4)
 
 #: The outline's colour, whichever order the channels have.
 _DARK: Color = (20, 20, 20)
@@ -173,11 +185,11 @@ class JudgedObjects:
         if len(name) > _MAX_NAME:
             name = f"{name[: _MAX_NAME - 1]}…"
         if objects.truth is None:
-            counts = [_count(n, cls) for n, cls in zip(found, CLASSES, strict=True)]
+            counts = [counted(n, cls) for n, cls in zip(found, CLASSES, strict=True)]
             return f"{name}:   {',   '.join(counts)};   not annotated"
         true = np.bincount(objects.truth.labels[self.true], minlength=len(CLASSES))
         counts = [
-            f"{_count(all_, cls)}: {right} found, {false} false"
+            f"{counted(all_, cls)}: {right} found, {false} false"
             for all_, right, false, cls in zip(true, found, wrong, CLASSES, strict=True)
         ]
         return f"{name}:   {';   '.join(counts)}"
@@ -454,7 +466,7 @@ def _write_counts(
 ) -> None:
     """Write the number of each class on a dark strip into the upper left corner of the image."""
     size, pad, line = 0.55 * scale, round(8 * scale), max(1, round(scale))
-    texts = [_count(n, name) for n, name in zip(counts, CLASSES, strict=True)]
+    texts = [counted(n, name) for n, name in zip(counts, CLASSES, strict=True)]
     sizes = [cv2.getTextSize(text, _FONT, size, line)[0] for text in texts]
     height = max(h for _, h in sizes)
     strip = image[: height + 2 * pad, : sum(w + 2 * pad for w, _ in sizes)]
@@ -465,32 +477,13 @@ def _write_counts(
         left += width + 2 * pad
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
-
-
-class _Page:
-    """A figure on which parts are placed by pixels."""
-
-    def __init__(self, width: int, height: int) -> None:
-        self._size = np.array([width, height])
-        self.figure = Figure(figsize=self._size / DPI, dpi=DPI, facecolor=PAGE)
-
-    def part(self, left: int, top: int, size: tuple[int, int]) -> Axes:
-        """Return axes without frame and ticks."""
-        corner = np.array([left, self._size[1] - top - size[1]])
-        ax = self.figure.add_axes((*corner / self._size, *size / self._size), frameon=False)
-        ax.set_axis_off()
-        return ax
-
-
 def _draw_sheet(frames: Sequence[JudgedObjects], num_frames: int) -> np.ndarray:
     """Draw frames below each other, each with its balls enlarged beside it, under a legend."""
     sizes = [_size_on_sheet(frame.objects.image_size) for frame in frames]
     rows = [_CAPTION + max(height, len(_WINDOW_NAMES) * (_ZOOM + _CAPTION)) for _, height in sizes]
     tops = [_HEADER + sum(rows[:number]) for number in range(len(rows) + 1)]
     width = 2 * _MARGIN + max(_FRAME_WIDTH, max(w for w, _ in sizes) + _GAP + _ZOOM)
-    page = _Page(width, tops[-1] + _MARGIN)
+    page = Page(width, tops[-1] + _MARGIN)
     _write_header(page.part(_MARGIN, 0, (width - 2 * _MARGIN, _HEADER)), frames, num_frames)
     for frame, size, top in zip(frames, sizes, tops, strict=False):
         caption = page.part(_MARGIN, top, (width - 2 * _MARGIN, _CAPTION))
@@ -506,7 +499,7 @@ def _size_on_sheet(image_size: tuple[int, int]) -> tuple[int, int]:
 
 
 def _write_header(ax: Axes, frames: Sequence[JudgedObjects], num_frames: int) -> None:
-    title = f"Detections: {len(frames)} of {_count(num_frames, 'frame')}"
+    title = f"Detections: {len(frames)} of {counted(num_frames, 'frame')}"
     notes, marks = f"score threshold {frames[0].score_threshold:g}", FOUND
     if any(frame.objects.truth is not None for frame in frames):
         notes += f"; a match has an IoU of {MIN_IOU:g} or more"
@@ -593,7 +586,7 @@ def _fate(frame: JudgedObjects, number: int) -> str:
     return f"{text}: score {score:.2f}, IoU {iou:.2f}"
 
 
-def _draw_row(page: _Page, top: int, size: tuple[int, int], frame: JudgedObjects) -> None:
+def _draw_row(page: Page, top: int, size: tuple[int, int], frame: JudgedObjects) -> None:
     """Draw a frame and, to its right, the windows around its balls."""
     image = cv2.imread(frame.objects.image_path, cv2.IMREAD_COLOR)
     if image is None:
@@ -706,8 +699,8 @@ def _plot_precision_recall(
     curves: Sequence[ClassCurve], num_frames: int, threshold: float
 ) -> np.ndarray:
     """Plot COCO's precision at 101 recalls of each class."""
-    figure, ax = _single_plot(
-        f"Precision and recall at IoU {MIN_IOU:g}, {_count(num_frames, 'frame')}",
+    figure, ax = unit_plot(
+        f"Precision and recall at IoU {MIN_IOU:g}, {counted(num_frames, 'frame')}",
         f"large marks: at the score threshold {threshold:g}",
     )
     for label, (name, curve) in enumerate(zip(CLASSES, curves, strict=True)):
@@ -719,7 +712,7 @@ def _plot_precision_recall(
             np.append(_RECALLS[reached], _RECALLS[reached[-1:]]),
             np.append(precision[reached], np.zeros_like(reached[-1:])),
             drawstyle="steps-pre",
-            label=f"{_count(curve.num_objects, name)}: AP50 {curve.average_precision:.3f}",
+            label=f"{counted(curve.num_objects, name)}: AP50 {curve.average_precision:.3f}",
             **_line(label),
         )
         last = curve.num_from(threshold) - 1
@@ -731,8 +724,8 @@ def _plot_precision_recall(
 
 def _plot_f1(curves: Sequence[ClassCurve], num_frames: int, threshold: float) -> np.ndarray:
     """Plot the F1 of each class by the score threshold, and where it is best."""
-    figure, ax = _single_plot(
-        f"F1 by score threshold, {_count(num_frames, 'frame')}",
+    figure, ax = unit_plot(
+        f"F1 by score threshold, {counted(num_frames, 'frame')}",
         f"matches from IoU {MIN_IOU:g} on; marks: the best threshold of each class; "
         f"dashed: the one used, {threshold:g}",
     )
@@ -759,7 +752,7 @@ def _plot_recall(frames: Sequence[JudgedObjects], threshold: float) -> np.ndarra
     )
     octaves = np.log2(np.maximum(heights, 1)).astype(int)
     bins = np.arange(octaves.min(), octaves.max() + 1)
-    figure = plot_figure(f"Recall by height, {_count(len(frames), 'frame')}", _PLOT_SIZE)
+    figure = plot_figure(f"Recall by height, {counted(len(frames), 'frame')}", PLOT_SIZE)
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(5, 1))
     for label, name in enumerate(CLASSES):
         of_class = labels == label
@@ -798,7 +791,7 @@ def _plot_recall(frames: Sequence[JudgedObjects], threshold: float) -> np.ndarra
     bottom.tick_params(length=0)
     bottom.grid(visible=False)
     bottom.spines[:].set_visible(False)
-    return _with_legend(figure)
+    return rendered_with_legend(figure, num_columns=len(CLASSES))
 
 
 def _true_heights(frame: JudgedObjects) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -808,39 +801,16 @@ def _true_heights(frame: JudgedObjects) -> tuple[np.ndarray, np.ndarray, np.ndar
     return boxes[:, 3] - boxes[:, 1], truth.labels[frame.true], ~np.isin(frame.true, frame.misses)
 
 
-def _single_plot(title: str, notes: str) -> tuple[Figure, Axes]:
-    """Return a figure with axes from 0 to 1."""
-    figure = plot_figure(title, _PLOT_SIZE)
-    ax = figure.subplots()
-    ax.set(xlim=(0, 1), ylim=(0, 1.02))
-    tidy(ax, notes)
-    return figure, ax
-
-
 def _line(label: int) -> dict[str, Any]:
     return dict(color=PLOT_COLORS[label], linestyle=_DASHES[label], linewidth=2.2)
 
 
 def _dot(label: int) -> dict[str, Any]:
-    return dict(
-        linestyle="none",
-        marker=_MARKERS[label],
-        markersize=9,
-        markerfacecolor=PLOT_COLORS[label],
-        markeredgecolor=INK,
-        clip_on=False,
-        zorder=4,
-    )
+    return dot(PLOT_COLORS[label], _MARKERS[label])
 
 
 def _finished(figure: Figure, ax: Axes, curves: Sequence[ClassCurve]) -> np.ndarray:
     if not any(curve.hits.any() for curve in curves):
         text = "no matches" if any(len(curve.hits) for curve in curves) else "no detections"
         ax.text(0.5, 0.5, text, fontsize=16, color=FAINT, ha="center", transform=ax.transAxes)
-    return _with_legend(figure)
-
-
-def _with_legend(figure: Figure) -> np.ndarray:
-    """Write the legend below the axes, where no curve can run into it."""
-    figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=11, labelcolor=INK)
-    return rendered(figure)
+    return rendered_with_legend(figure, num_columns=len(CLASSES))

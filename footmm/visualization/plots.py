@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -12,6 +14,35 @@ BLUE, VERMILION, GREEN = "#0072b2", "#d55e00", "#009e73"
 
 #: Pixels an inch.
 DPI = 100
+
+#: Inches of a plot that stands alone.
+PLOT_SIZE = (9.6, 6.4)
+
+
+class Page:
+    """A figure on which parts are placed by pixels.
+
+    Args:
+        width: Pixels.
+        height: Pixels.
+    """
+
+    def __init__(self, width: int, height: int) -> None:
+        self._size = np.array([width, height])
+        self.figure = Figure(figsize=self._size / DPI, dpi=DPI, facecolor=PAGE)
+
+    def part(self, left: int, top: int, size: tuple[int, int]) -> Axes:
+        """Return axes without frame and ticks.
+
+        Args:
+            left: Pixels from the left edge.
+            top: Pixels from the upper edge.
+            size: Width and height, pixels.
+        """
+        corner = np.array([left, self._size[1] - top - size[1]])
+        ax = self.figure.add_axes((*corner / self._size, *size / self._size), frameon=False)
+        ax.set_axis_off()
+        return ax
 
 
 def plot_figure(title: str, size: tuple[float, float]) -> Figure:
@@ -36,6 +67,46 @@ def tidy(ax: Axes, notes: str = "") -> None:
     ax.tick_params(labelsize=11, colors=INK)
     for label in (ax.xaxis.label, ax.yaxis.label):
         label.set(size=12, color=INK)
+
+
+def unit_plot(title: str, notes: str) -> tuple[Figure, Axes]:
+    """Return a figure with one pair of axes from 0 to 1.
+
+    Args:
+        title: Above the axes.
+        notes: Between title and axes.
+    """
+    figure = plot_figure(title, PLOT_SIZE)
+    ax = figure.subplots()
+    ax.set(xlim=(0, 1), ylim=(0, 1.02))
+    tidy(ax, notes)
+    return figure, ax
+
+
+def dot(color: str, marker: str = "o") -> dict[str, Any]:
+    """Return how ``Axes.plot`` draws a point that stands out on a curve."""
+    return dict(
+        linestyle="none",
+        marker=marker,
+        markersize=9,
+        markerfacecolor=color,
+        markeredgecolor=INK,
+        clip_on=False,
+        zorder=4,
+    )
+
+
+def rendered_with_legend(figure: Figure, num_columns: int) -> np.ndarray:
+    """Return a figure, as :func:`rendered`, with a legend where no curve can run into it."""
+    figure.legend(
+        loc="outside lower center", ncols=num_columns, frameon=False, fontsize=11, labelcolor=INK
+    )
+    return rendered(figure)
+
+
+def counted(number: int, noun: str, plural: str = "s") -> str:
+    """Write a number of things, e.g. ``1,000 frames``."""
+    return f"{number:,} {noun}{'' if number == 1 else plural}"
 
 
 def rendered(figure: Figure) -> np.ndarray:

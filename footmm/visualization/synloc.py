@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
@@ -45,10 +44,16 @@ from footmm.visualization.plots import (
     GREEN,
     INK,
     PAGE,
+    PLOT_SIZE,
     VERMILION,
+    Page,
+    counted,
+    dot,
     plot_figure,
     rendered,
+    rendered_with_legend,
     tidy,
+    unit_plot,
 )
 
 MIN_LOCSIM = LOCSIM_THRESHOLDS[0]
@@ -73,8 +78,6 @@ KEYPOINT_LABELS: tuple[Color, Color] = (76, 195, 255), (255, 90, 31)
 #: Pixels of the sheet.
 _FRAME_WIDTH, _FRAME_HEIGHT, _PANEL_WIDTH = 1280, 720, 760
 _MARGIN, _GAP, _HEADER, _CAPTION = 20, 14, 96, 34
-
-_PLOT_SIZE = (9.6, 6.4)
 
 _HALO = [withStroke(linewidth=2.8, foreground=OUTLINE)]
 
@@ -188,12 +191,12 @@ class JudgedAthletes:
         """Write the counts and the mean error in one line."""
         name = Path(self.athletes.image_path).name
         if self.athletes.truth is None:
-            return f"{name}:  {_count(len(self.unjudged), 'detection')}, not annotated"
+            return f"{name}:  {counted(len(self.unjudged), 'detection')}, not annotated"
         hits, misses = len(self.hits), len(self.misses)
         text = (
-            f"{name}:  {_count(hits + misses, 'athlete')},  {_count(hits, 'match', 'es')},  "
-            f"{_count(misses, 'miss', 'es')},  "
-            f"{_count(len(self.false_positives), 'false positive')}"
+            f"{name}:  {counted(hits + misses, 'athlete')},  {counted(hits, 'match', 'es')},  "
+            f"{counted(misses, 'miss', 'es')},  "
+            f"{counted(len(self.false_positives), 'false positive')}"
         )
         return f"{text},  mean error {self.errors.mean():.2f} m" if hits else text
 
@@ -305,10 +308,6 @@ def _num_athletes(frames: Sequence[LocSimFrame]) -> int:
     return sum(int(np.count_nonzero(~frame.true_crowd)) for frame in frames)
 
 
-def _count(number: int, noun: str, plural: str = "s") -> str:
-    return f"{number:,} {noun}{'' if number == 1 else plural}"
-
-
 def _reach(min_locsim: float) -> float:
     """Return the distance of a LocSim, metres."""
     return LOCSIM_TAU * math.sqrt(math.log(min_locsim) / math.log(0.05))
@@ -319,29 +318,20 @@ def _draw_sheet(judged: Sequence[JudgedAthletes], num_frames: int, notes: str) -
     row = _CAPTION + _FRAME_HEIGHT
     width = 2 * _MARGIN + _FRAME_WIDTH + _GAP + _PANEL_WIDTH
     height = _HEADER + len(judged) * row + _MARGIN
-    figure = Figure(figsize=(width / DPI, height / DPI), dpi=DPI, facecolor=PAGE)
-
-    def axes(left: int, top: int, size: tuple[int, int]) -> Axes:
-        bottom = height - top - size[1]
-        return figure.add_axes(
-            (left / width, bottom / height, size[0] / width, size[1] / height), frameon=False
-        )
-
-    title = f"Athletes on the pitch: {len(judged)} of {_count(num_frames, 'frame')}"
-    _write_header(axes(_MARGIN, 0, (width - 2 * _MARGIN, _HEADER)), judged, title, notes)
+    page = Page(width, height)
+    title = f"Athletes on the pitch: {len(judged)} of {counted(num_frames, 'frame')}"
+    _write_header(page.part(_MARGIN, 0, (width - 2 * _MARGIN, _HEADER)), judged, title, notes)
     for number, frame in enumerate(judged):
         top = _HEADER + number * row + _CAPTION
-        caption = axes(_MARGIN, top - _CAPTION, (_FRAME_WIDTH, _CAPTION))
-        caption.set_axis_off()
+        caption = page.part(_MARGIN, top - _CAPTION, (_FRAME_WIDTH, _CAPTION))
         caption.text(0, 0.3, frame.summary(), fontsize=12, color=INK, va="baseline")
-        _draw_frame(axes(_MARGIN, top, (_FRAME_WIDTH, _FRAME_HEIGHT)), frame)
+        _draw_frame(page.part(_MARGIN, top, (_FRAME_WIDTH, _FRAME_HEIGHT)), frame)
         left = _MARGIN + _FRAME_WIDTH + _GAP
-        _draw_top_view(axes(left, top, (_PANEL_WIDTH, _FRAME_HEIGHT)), frame)
-    return rendered(figure)
+        _draw_top_view(page.part(left, top, (_PANEL_WIDTH, _FRAME_HEIGHT)), frame)
+    return rendered(page.figure)
 
 
 def _write_header(ax: Axes, judged: Sequence[JudgedAthletes], title: str, notes: str) -> None:
-    ax.set_axis_off()
     annotated = [frame.athletes.truth is not None for frame in judged]
     if any(annotated):
         reach = _reach(MIN_LOCSIM)
@@ -380,7 +370,6 @@ def _draw_frame(ax: Axes, frame: JudgedAthletes) -> None:
     extent = (-0.5, width - 0.5, height - 0.5, -0.5)
     ax.imshow(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), extent=extent)
     ax.set(xlim=extent[:2], ylim=extent[2:], autoscale_on=False)
-    ax.set_axis_off()
     if truth is not None:
         _mark_in_frame(ax, truth.bboxes, truth.keypoints, frame.misses, MISSED)
     for numbers, mark in (
@@ -414,7 +403,6 @@ def _draw_top_view(ax: Axes, frame: JudgedAthletes) -> None:
     ax.imshow(ground, extent=corners[:2].T.ravel())
     ax.set(xlim=corners[2:, 0], ylim=corners[2:, 1], autoscale_on=False)
     ax.set_aspect("equal", anchor="NW")
-    ax.set_axis_off()
     # Rings have the size at which LocSim is that of a match; a point is 1/72 inch.
     pixels_per_metre = (np.array([_PANEL_WIDTH, _FRAME_HEIGHT]) / (corners[3] - corners[2])).min()
     ring_size = 2 * _reach(MIN_LOCSIM) * pixels_per_metre * 72 / DPI
@@ -462,7 +450,7 @@ def _plot_errors(
 
     reach = _reach(MIN_LOCSIM)
     figure = plot_figure(
-        f"Localisation error and recall by distance, {_content(frames)}", _PLOT_SIZE
+        f"Localisation error and recall by distance, {_content(frames)}", PLOT_SIZE
     )
     top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     _draw_boxes(top, found, centers)
@@ -519,7 +507,7 @@ def _draw_boxes(ax: Axes, values: Sequence[np.ndarray], centers: np.ndarray) -> 
 def _plot_precision_recall(frames: Sequence[LocSimFrame], used: LocSimScores) -> np.ndarray:
     """Plot COCO's precision at 101 recalls for some values of LocSim."""
     title = f"Precision and recall, {_content(frames)}"
-    figure, ax = _single_plot(title, f"mAP-LocSim {used.stats['AP']:.3f}")
+    figure, ax = unit_plot(title, f"mAP-LocSim {used.stats['AP']:.3f}")
     for least, color in zip(CURVE_THRESHOLDS, (BLUE, VERMILION, GREEN), strict=True):
         precision = precision_at(frames, least)
         reached = np.flatnonzero(precision > 0)
@@ -536,9 +524,9 @@ def _plot_precision_recall(frames: Sequence[LocSimFrame], used: LocSimScores) ->
         _say_why_empty(ax, frames)
     elif stats["precision"] > 0:
         label = f"at the score threshold {stats['score_threshold']:.3f}"
-        ax.plot(stats["recall"], stats["precision"], label=label, **_dot(BLUE))
+        ax.plot(stats["recall"], stats["precision"], label=label, **dot(BLUE))
     ax.set(xlabel="recall", ylabel="precision")
-    return _with_legend(figure, num_columns=2)
+    return rendered_with_legend(figure, num_columns=2)
 
 
 def precision_at(frames: Sequence[LocSimFrame], min_locsim: float) -> np.ndarray:
@@ -556,7 +544,7 @@ def precision_at(frames: Sequence[LocSimFrame], min_locsim: float) -> np.ndarray
 
 def _plot_f1(frames: Sequence[LocSimFrame], best: LocSimScores, used: LocSimScores) -> np.ndarray:
     """Plot F1, precision and recall at LocSim 0.5, as the metric has them at any threshold."""
-    figure, ax = _single_plot(
+    figure, ax = unit_plot(
         f"F1 by score threshold, {_content(frames)}",
         f"matches from LocSim {MIN_LOCSIM:g} on: off by {_reach(MIN_LOCSIM):.2f} m at most",
     )
@@ -577,50 +565,21 @@ def _plot_f1(frames: Sequence[LocSimFrame], best: LocSimScores, used: LocSimScor
     if used.stats["score_threshold"] != best.stats["score_threshold"]:
         _mark_threshold(ax, used, "used", marker="s", markerfacecolor=PAGE)
     ax.set(xlabel="score threshold", ylabel="precision, recall, F1")
-    return _with_legend(figure, num_columns=5)
+    return rendered_with_legend(figure, num_columns=5)
 
 
 def _mark_threshold(ax: Axes, scores: LocSimScores, name: str, **style: Any) -> None:
     threshold, f1 = scores.stats["score_threshold"], np.nan_to_num(scores.stats["f1"])
     ax.axvline(threshold, color=FAINT, linewidth=1, linestyle=(0, (4, 3)), zorder=1)
     label = f"{name}: F1 {f1:.3f} at {threshold:.3f}"
-    ax.plot(threshold, f1, label=label, **_dot(BLUE) | style)
+    ax.plot(threshold, f1, label=label, **dot(BLUE) | style)
 
 
 def _content(frames: Sequence[LocSimFrame]) -> str:
-    return f"{_count(len(frames), 'frame')}, {_count(_num_athletes(frames), 'athlete')}"
-
-
-def _single_plot(title: str, notes: str) -> tuple[Figure, Axes]:
-    """Return a figure with axes from 0 to 1."""
-    figure = plot_figure(title, _PLOT_SIZE)
-    ax = figure.subplots()
-    ax.set(xlim=(0, 1), ylim=(0, 1.02))
-    tidy(ax, notes)
-    return figure, ax
+    return f"{counted(len(frames), 'frame')}, {counted(_num_athletes(frames), 'athlete')}"
 
 
 def _say_why_empty(ax: Axes, frames: Sequence[LocSimFrame]) -> None:
     text = "no matches" if any(len(frame.scores) for frame in frames) else "no detections"
     place = dict(ha="center", va="center", transform=ax.transAxes)
     ax.text(0.5, 0.5, text, fontsize=16, color=FAINT, **place)
-
-
-def _dot(color: str) -> dict[str, Any]:
-    return dict(
-        linestyle="none",
-        marker="o",
-        markersize=9,
-        markerfacecolor=color,
-        markeredgecolor=INK,
-        clip_on=False,
-        zorder=4,
-    )
-
-
-def _with_legend(figure: Figure, num_columns: int) -> np.ndarray:
-    # Below the axes no curve can run into it.
-    figure.legend(
-        loc="outside lower center", ncols=num_columns, frameon=False, fontsize=11, labelcolor=INK
-    )
-    return rendered(figure)

@@ -41,6 +41,7 @@ from footmm.visualization.plots import (
     INK,
     PAGE,
     VERMILION,
+    counted,
     plot_figure,
     rendered,
     tidy,
@@ -171,7 +172,7 @@ class TrajectoryVisualizer(Visualizer):
             return {}
         errors = np.array([forecast_error(window) for window in windows])
         chosen = choose_windows(errors, self.num_samples)
-        title = f"Forecasts of {len(chosen)} of {_count(len(windows), 'window')}, first the worst"
+        title = f"Forecasts of {len(chosen)} of {counted(len(windows), 'window')}, first the worst"
         pictures = {"forecasts": draw_forecasts([windows[i] for i in chosen], title)}
         if np.isfinite(errors).any():
             pictures["errors_by_horizon"] = draw_errors_by_horizon(windows)
@@ -302,7 +303,7 @@ def draw_errors_by_horizon(windows: Sequence[PredictedTrajectories]) -> np.ndarr
         RGB, uint8, ``(H, W, 3)``.
     """
     horizons = _common_horizons(windows)
-    title = f"Errors of predicted paths, {_count(len(windows), 'window')}, players only"
+    title = f"Errors of predicted paths, {counted(len(windows), 'window')}, players only"
     figure = plot_figure(title, _PLOT_SIZE)
     axes = figure.subplots(1, 2)
     for name, errors in _mean_errors(windows, horizons).items():
@@ -661,10 +662,6 @@ def _name(match: str, frame_ids: np.ndarray) -> str:
 def _short(match: str) -> str:
     half = _MAX_NAME // 2
     return match if len(match) <= _MAX_NAME else f"{match[:half]} … {match[-half:]}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _pitch_height(size: tuple[float, float], width: int) -> int:

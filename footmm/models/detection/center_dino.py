@@ -55,7 +55,7 @@ class CenterDINO(DINO):
         for branches in (self.bbox_head.cls_branches, self.bbox_head.reg_branches):
             del branches[-1]
         for branch in self.bbox_head.reg_branches:
-            branch[-1] = _FineLinear(branch[-1].in_features, branch[-1].out_features)
+            branch[-1] = _FineLinear(branch[-1].in_features)
 
     def extract_feat(self, batch_inputs: Tensor) -> tuple[Sequence[Tensor], tuple[Tensor, Tensor]]:
         """Maps of normalised images.
@@ -128,9 +128,15 @@ class _FineLinear(nn.Linear):
     0.1, whatever his size, but a tenth of his width is 0.01 or less.
     """
 
+    def __init__(self, in_features: int) -> None:
+        super().__init__(in_features, 4)
+        steps = torch.tensor([_CENTER_STEP, _CENTER_STEP, 1.0, 1.0])
+        self.register_buffer("steps", steps, persistent=False)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return changes of centre x, y, width and height, ``(..., 4)``."""
-        return super().forward(x) * x.new_tensor([_CENTER_STEP, _CENTER_STEP, 1.0, 1.0])
+        outputs = super().forward(x)
+        return outputs * self.steps.to(outputs)
 
 
 def _extent_on_map(data_samples: Sequence[DetDataSample], like: Tensor) -> Tensor:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -102,44 +103,12 @@ class FakeInferencer:
             )
 
 
-def image(color, size=(192, 108)):
-    return np.full((size[1], size[0], 3), color, np.uint8)
-
-
 @pytest.fixture
-def folder(tmp_path):
-    path = tmp_path / "frames"
-    path.mkdir()
-    for name, color in (("1.png", 90), ("2.jpg", 0), ("10.png", 90)):
-        cv2.imwrite(str(path / name), image(color))
-    return path
-
-
-@pytest.fixture
-def video(tmp_path):
-    path = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 12.0, (192, 108))
-    for color in (90, 0, 90):
-        writer.write(image(color))
-    writer.release()
-    return path
-
-
-@pytest.fixture
-def run(tool, tmp_path, monkeypatch):
+def run(tool, run_tool, monkeypatch):
     monkeypatch.setattr(tool, "DetectionInferencer", FakeInferencer)
     monkeypatch.setattr(tool, "load_config", lambda path, options: None)
 
-    def run(source, *options):
-        """Return the exit code and the folder of the results."""
-        out = tmp_path / "out"
-        try:
-            tool.main(["config.py", "weights.pth", str(source), "--out", str(out), *options])
-        except SystemExit as error:
-            return error.code, out
-        return 0, out
-
-    return run
+    return partial(run_tool, tool, "config.py")
 
 
 def content(out):
@@ -150,11 +119,7 @@ def rows(out):
     return np.loadtxt(out / "detections.txt", delimiter=",", ndmin=2)
 
 
-def files(out):
-    return sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
-
-
-def test_a_folder_of_images(run, folder, capsys):
+def test_a_folder_of_images(run, folder, capsys, files, image):
     code, out = run(folder)
     assert code == 0
     assert files(out) == [
@@ -187,7 +152,7 @@ def test_a_folder_of_images(run, folder, capsys):
     }
 
 
-def test_a_video(run, video):
+def test_a_video(run, video, files):
     code, out = run(video)
     assert code == 0
     assert files(out) == ["detections.json", "detections.mp4", "detections.txt"]
@@ -198,7 +163,7 @@ def test_a_video(run, video):
     assert names == [(1, "clip_000000"), (2, "clip_000001"), (3, "clip_000002")]
 
 
-def test_without_pictures(run, video):
+def test_without_pictures(run, video, files):
     assert files(run(video, "--no-pictures")[1]) == ["detections.json", "detections.txt"]
 
 
@@ -242,7 +207,7 @@ def test_nothing_readable(run, tmp_path, capsys):
     assert re.search(r"players per frame +-\n", capsys.readouterr().out)
 
 
-def test_interrupted(run, folder):
+def test_interrupted(run, folder, files, image):
     cv2.imwrite(str(folder / "2.jpg"), image(255))
     code, out = run(folder)
     assert code == 130
@@ -251,7 +216,7 @@ def test_interrupted(run, folder):
     assert files(out) == ["detections.json", "detections.txt", "pictures/1.png"]
 
 
-def test_foreign_folders_are_left_alone(run, folder, tmp_path, capsys):
+def test_foreign_folders_are_left_alone(run, folder, tmp_path, capsys, files):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("my own")
     code, out = run(folder)

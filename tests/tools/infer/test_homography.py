@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -61,45 +62,19 @@ def calibrated(frame):
     )
 
 
-def image(color, size=(192, 108)):
-    return np.full((size[1], size[0], 3), color, np.uint8)
-
-
 @pytest.fixture
-def folder(tmp_path):
-    path = tmp_path / "frames"
-    path.mkdir()
-    for name, color in (("1.png", 90), ("2.jpg", 0), ("10.png", 90)):
-        cv2.imwrite(str(path / name), image(color))
-    return path
-
-
-@pytest.fixture
-def run(tool, tmp_path, monkeypatch):
+def run(tool, run_tool, monkeypatch):
     monkeypatch.setattr(tool, "HomographyInferencer", FakeInferencer)
     monkeypatch.setattr(tool, "load_config", lambda path, options: None)
 
-    def run(source, *options):
-        """Return the exit code and the folder of the results."""
-        out = tmp_path / "out"
-        try:
-            tool.main([CONFIG, "weights.pth", str(source), "--out", str(out), *options])
-        except SystemExit as error:
-            return error.code, out
-        return 0, out
-
-    return run
+    return partial(run_tool, tool, CONFIG)
 
 
 def content(out):
     return json.loads((out / "cameras.json").read_text())
 
 
-def files(out):
-    return sorted(str(path.relative_to(out)) for path in out.rglob("*") if path.is_file())
-
-
-def test_a_folder_of_images(run, folder, capsys):
+def test_a_folder_of_images(run, folder, capsys, files):
     code, out = run(folder)
     assert code == 0
     assert files(out) == [
@@ -129,13 +104,8 @@ def test_a_folder_of_images(run, folder, capsys):
     ]
 
 
-def test_a_video(run, tmp_path):
-    source = tmp_path / "clip.avi"
-    writer = cv2.VideoWriter(str(source), cv2.VideoWriter_fourcc(*"MJPG"), 12.0, (192, 108))
-    for color in (90, 0, 90):
-        writer.write(image(color))
-    writer.release()
-    code, out = run(source)
+def test_a_video(run, video, files):
+    code, out = run(video)
     assert code == 0
     assert files(out) == ["cameras.json", "overlay.mp4", "top_view.mp4"]
     video = cv2.VideoCapture(str(out / "overlay.mp4"))
@@ -144,7 +114,7 @@ def test_a_video(run, tmp_path):
     assert list(content(out)["frames"]) == ["clip_000000", "clip_000001", "clip_000002"]
 
 
-def test_squeezed_frames(run, tmp_path):
+def test_squeezed_frames(run, tmp_path, image):
     source = tmp_path / "square.png"
     cv2.imwrite(str(source), image(90, (90, 90)))
     _, out = run(source, "--aspect-ratio", "16:9")
@@ -160,7 +130,7 @@ def test_unreadable_images_show_in_the_exit_code(run, folder, capsys):
     assert "3.png: the image cannot be read" in capsys.readouterr().out
 
 
-def test_interrupted(run, folder):
+def test_interrupted(run, folder, files, image):
     cv2.imwrite(str(folder / "2.jpg"), image(255))
     code, out = run(folder)
     assert code == 130
@@ -169,7 +139,7 @@ def test_interrupted(run, folder):
     assert files(out) == ["cameras.json", "overlays/1.png", "top_views/1.png"]
 
 
-def test_foreign_folders_are_left_alone(run, folder, tmp_path, capsys):
+def test_foreign_folders_are_left_alone(run, folder, tmp_path, capsys, files):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("my own")
     code, out = run(folder)
