@@ -20,6 +20,7 @@ MODEL_CONFIGS = sorted(p for p in CONFIGS.glob("*/*.py") if p.parent.name != "_b
 
 #: Of tasks whose networks take seconds an image at their own size.
 SMALL_INPUTS = {
+    "ball3d": {"num_frames": 10, "num_future": 5},
     "detection": {"input_size": (96, 160)},
     "homography": {"input_size": (128, 224)},
     "synloc": {"input_size": (96, 160)},
@@ -96,7 +97,7 @@ def test_config_dumps_and_reloads(config, tmp_path):
 
 
 def test_there_is_a_config_for_every_task_and_none_goes_untested():
-    tasks = {"detection", "homography", "reid", "synloc", "trajectory"}
+    tasks = {"ball3d", "detection", "homography", "reid", "synloc", "trajectory"}
     assert {path.parent.name for path in MODEL_CONFIGS} >= tasks
     assert {path for path in CONFIGS.rglob("*.py") if "_base_" not in path.parts} == set(
         MODEL_CONFIGS

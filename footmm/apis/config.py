@@ -60,7 +60,9 @@ PARAMETERS: Mapping[str, str] = {
     "test_input_size": "(height, width) of the model's input in tests, pixels",
     "heatmap_stride": "pixels of the model's input to a pixel of its heatmaps",
     "keypoint_set": "keypoints of the pitch: 'kp29' or 'kp57'",
+    "cameras": "where the cameras of a sequence are, with {sequence} in place of its name",
     "num_frames": "frames of a window of tracks",
+    "num_future": "frames after a window that the ball's flight is predicted for",
     "num_observed": "frames of a window that predictions are made from",
     "rate": "frames a second of a window of tracks",
     "stride": "frames from the start of one training window to that of the next",
@@ -77,7 +79,9 @@ PARAMETERS: Mapping[str, str] = {
     "num_queries": "queries of a detection transformer: the most objects it finds in an image",
     "num_levels": "maps that a detection transformer attends to",
     "embed_dims": "length of a token of a transformer",
-    "num_layers": "layers of a transformer",
+    "channels": "numbers that a frame has inside a network over time",
+    "num_layers": "layers of a transformer, or of a network over time",
+    "crop_size": "side of the crops around a detected ball, pixels",
     "num_heads": "heads of a transformer",
     "num_modes": "futures that are predicted for a scene",
     "codec": "how keypoints and lines become heatmaps, and heatmaps keypoints and lines",
@@ -95,6 +99,7 @@ PARAMETERS: Mapping[str, str] = {
     "train_pipeline": "transforms of the training data",
     "final_pipeline": "transforms of the training data in the last epochs",
     "test_pipeline": "transforms of the validation and test data",
+    "soccernet_pipeline": "transforms of SoccerNet's ball, which brings its detections along",
 }
 
 

@@ -1,6 +1,11 @@
 """Datasets, one public format per module."""
 
 from footmm.datasets import samplers, transforms
+from footmm.datasets.ball3d import (
+    HawkEyeBallDataset,
+    SoccerNetBallDataset,
+    SyntheticBall3DDataset,
+)
 from footmm.datasets.detection import (
     CocoDetectionDataset,
     DetectionDataset,
@@ -30,15 +35,18 @@ from footmm.datasets.trajectory import (
 __all__ = [
     "CocoDetectionDataset",
     "DetectionDataset",
+    "HawkEyeBallDataset",
     "MOTDataset",
     "Market1501Dataset",
     "ReIDDataset",
+    "SoccerNetBallDataset",
     "SoccerNetCalibrationDataset",
     "SoccerNetGameStateTrajectories",
     "SoccerNetReIDDataset",
     "SoccerNetTrackingDataset",
     "SoccerNetTrackingTrajectories",
     "SynLocDataset",
+    "SyntheticBall3DDataset",
     "SyntheticDetectionDataset",
     "SyntheticFallback",
     "SyntheticHomographyDataset",

@@ -24,6 +24,9 @@ HOW_TO_GET = (
 # Frame, track, left, top, width, height; what follows differs from data set to data set.
 _NUM_FIELDS = 6
 
+# The fields of the 3D form's world point, after a confidence.
+_WORLD_FIELDS = slice(7, 10)
+
 
 @dataclass(frozen=True, eq=False)
 class SequenceInfo:
@@ -61,12 +64,15 @@ class MOTSequence(SequenceInfo):
         frames: ``(N,)`` int64, frames counted from 1.
         tracks: ``(N,)`` int64, numbers of the tracks.
         boxes: ``(N, 4)``, left, top, width and height, pixels.
+        world_points: ``(N, 3)``, metres, world frame: the fields x, y and z of MOTChallenge's 3D
+            form; nan where there are none, or -1, -1, -1.
     """
 
     lines: np.ndarray
     frames: np.ndarray
     tracks: np.ndarray
     boxes: np.ndarray
+    world_points: np.ndarray
 
     def places(self) -> list[str]:
         """Return file and line of every box."""
@@ -165,8 +171,8 @@ def read_boxes(
 ) -> MOTSequence:
     """Read the ``gt.txt`` of a sequence.
 
-    Of a line, frame, track, left, top, width and height are read. A track below 0 says that nobody
-    knows the track.
+    Of a line, frame, track, left, top, width and height are read and, of ten fields, the last
+    three, the world point. A track below 0 says that nobody knows the track.
 
     Args:
         info: The sequence.
@@ -201,11 +207,16 @@ def read_boxes(
             reject(UNKNOWN_TRACK, place, f"track {track} has no entry in {GAME_FILE}")
             continue
         _check_order(frame, track, last_frames, place)
-        rows.append((number, frame, track, *box))
-    columns = np.array(rows).reshape(-1, 1 + _NUM_FIELDS)
+        rows.append((number, frame, track, *box, *_world_point(line, place)))
+    columns = np.array(rows).reshape(-1, 1 + _NUM_FIELDS + 3)
     lines, frames, tracks = columns[:, :3].T.astype(np.int64)
     return MOTSequence(
-        **vars(info), lines=lines, frames=frames, tracks=tracks, boxes=columns[:, 3:]
+        **vars(info),
+        lines=lines,
+        frames=frames,
+        tracks=tracks,
+        boxes=columns[:, 3:7],
+        world_points=columns[:, 7:],
     )
 
 
@@ -241,6 +252,20 @@ def _parse_row(line: str, place: str) -> tuple[int, int, float, float, float, fl
     if not (frame.is_integer() and track.is_integer()):
         raise DataFormatError(f"{place}: frame {frame:g} and track {track:g} must be whole")
     return int(frame), int(track), *box
+
+
+def _world_point(line: str, place: str) -> tuple[float, float, float]:
+    fields = line.split(",")[_WORLD_FIELDS]
+    try:
+        point = tuple(float(text) for text in fields)
+    except ValueError as error:
+        raise DataFormatError(
+            f"{place}: fields 8 to 10 are '{','.join(fields)[:80]}'; give the world point x, y, z "
+            "in metres, or -1,-1,-1"
+        ) from error
+    if len(point) < 3 or point == (-1.0, -1.0, -1.0):
+        return (math.nan, math.nan, math.nan)
+    return point
 
 
 def _explain_row(line: str) -> str:

@@ -1,5 +1,13 @@
 """Models: backbones, necks, heads and losses, by task."""
 
+from footmm.models.ball3d import (
+    Ball3DDataPreprocessor,
+    Ball3DHead,
+    Ball3DTracker,
+    BallCropRefiner,
+    EfficientNetB3,
+    TemporalConvNet,
+)
 from footmm.models.detection import (
     DETR,
     DINO,
@@ -53,6 +61,10 @@ __all__ = [
     "AppearanceHead",
     "AthleteLocaliser",
     "BNNeck",
+    "Ball3DDataPreprocessor",
+    "Ball3DHead",
+    "Ball3DTracker",
+    "BallCropRefiner",
     "Baller2Vec",
     "BodyShapeHead",
     "CenterDINO",
@@ -64,6 +76,7 @@ __all__ = [
     "ContrastiveLoss",
     "DETRHead",
     "DINOHead",
+    "EfficientNetB3",
     "ForecastHead",
     "HungarianMatchingLoss",
     "JerseyNumberHead",
@@ -80,6 +93,7 @@ __all__ = [
     "ReconstructionHead",
     "SimCCYOLOXPoseHead",
     "SyncRandomResize",
+    "TemporalConvNet",
     "TrajectoryDataPreprocessor",
     "TrajectoryLoss",
     "TrajectoryViews",

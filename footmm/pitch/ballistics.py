@@ -35,7 +35,11 @@ _POSITION, _VELOCITY, _SPIN = slice(0, 3), slice(3, 6), slice(6, 9)
 """Places in the nine numbers of a motion."""
 
 _GRIPPING = 1e-9
-"""Speed of the contact point, metres a second, up to which a ball rolls."""
+"""Speed of the contact point, metres a second, up to which a ball rolls, in double precision."""
+
+_ROUNDED = 1e3
+"""In single precision a rolling ball slips by rounding, at most by so many units in the last place
+of 1 m/s; the direction of such a slip is noise, and its gradient beyond all bounds."""
 
 _CONTACT_ITERATIONS = 6
 """Newton steps to the moment of contact: quadratic from a start that is right to a step."""
@@ -576,7 +580,8 @@ def _bounce(motion: Tensor, physics: BallPhysics) -> tuple[Tensor, Tensor]:
 
 def _on_ground(motion: Tensor, duration: Tensor, physics: BallPhysics) -> Tensor:
     """Slide, roll and rest for a duration ``(N, 1)``."""
-    sliding = torch.nonzero(_norm(_slip(motion, physics))[:, 0] > _GRIPPING)[:, 0]
+    gripping = max(_GRIPPING, _ROUNDED * torch.finfo(motion.dtype).eps)
+    sliding = torch.nonzero(_norm(_slip(motion, physics))[:, 0] > gripping)[:, 0]
     if len(sliding):
         slid, used = _slide(motion[sliding], duration[sliding], physics)
         motion = _put(motion, sliding, slid)

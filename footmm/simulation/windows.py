@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from footmm.errors import ConfigError
 from footmm.pitch.dimensions import PitchDimensions
+from footmm.simulation.blocks import Blocks, shuffled_blocks
 from footmm.simulation.match import MatchSettings, simulate_matches
 from footmm.simulation.moment import NUM_PLAYERS
 from footmm.simulation.tracks import LABELS, MatchTracks
@@ -121,7 +121,7 @@ class TrajectoryWindows:
     def __init__(self, settings: TrajectoryWindowSettings, seed: int) -> None:
         self.settings = settings
         self.seed = seed
-        self._blocks: OrderedDict[int, list[MatchTracks]] = OrderedDict()
+        self._matches = Blocks(self._simulate, settings.matches_per_block, settings.cached_blocks)
 
     def __getitem__(self, index: int) -> TrajectoryWindow:
         """Cut one window.
@@ -135,7 +135,7 @@ class TrajectoryWindows:
         if index < 0:
             raise IndexError(f"window {index}: windows are numbered from 0 and have no end")
         number, place = divmod(index, self.settings.windows_per_match)
-        match = self._match(number)
+        match = self._matches[number]
         first = place * self.settings.stride
         rows = slice(first, first + self.settings.num_frames)
         ball = match.ball_position[rows]
@@ -159,21 +159,7 @@ class TrajectoryWindows:
             ``(count,)``, every number below ``count`` once: blocks in random order, and windows in
             random order within their blocks.
         """
-        size = self.settings.windows_per_block
-        blocks = [
-            first + rng.permutation(min(size, count - first)) for first in range(0, count, size)
-        ]
-        order = rng.permutation(len(blocks))
-        return np.concatenate([np.zeros(0, np.int64), *(blocks[number] for number in order)])
-
-    def _match(self, number: int) -> MatchTracks:
-        block, place = divmod(number, self.settings.matches_per_block)
-        if block not in self._blocks:
-            self._blocks[block] = self._simulate(block)
-            if len(self._blocks) > self.settings.cached_blocks:
-                self._blocks.popitem(last=False)
-        self._blocks.move_to_end(block)
-        return self._blocks[block][place]
+        return shuffled_blocks(count, self.settings.windows_per_block, rng)
 
     def _simulate(self, block: int) -> list[MatchTracks]:
         size = self.settings.matches_per_block

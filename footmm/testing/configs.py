@@ -31,6 +31,7 @@ TINY_DATASETS: dict[str, dict[str, Any]] = {
 
 #: The same, of those that make their samples while they are asked for, and write nothing.
 TINY_GENERATORS: dict[str, dict[str, Any]] = {
+    "SyntheticBall3DDataset": dict(num_samples=8, windows_per_block=8, cached_blocks=1),
     "SyntheticTrajectoryDataset": dict(
         num_samples=12, match_duration_s=10.0, matches_per_block=2, cached_blocks=1
     ),
@@ -83,6 +84,6 @@ def _shrink_loader(loader: Any) -> None:
 def _datasets(dataset: Any) -> Iterator[Any]:
     """A dataset's config and those it wraps."""
     yield dataset
-    for value in dataset.values():
+    for value in (*dataset.values(), *dataset.get("datasets", ())):
         if isinstance(value, dict) and "type" in value:
             yield from _datasets(value)

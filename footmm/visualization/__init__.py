@@ -1,5 +1,6 @@
 """Pictures of data samples, one module per task."""
 
+from footmm.visualization.ball3d import Ball3DVisualizer
 from footmm.visualization.detection import DetectionVisualizer
 from footmm.visualization.homography import HomographyVisualizer
 from footmm.visualization.reid import ReIDVisualizer
@@ -7,6 +8,7 @@ from footmm.visualization.synloc import SynLocVisualizer
 from footmm.visualization.trajectory import TrajectoryVisualizer
 
 __all__ = [
+    "Ball3DVisualizer",
     "DetectionVisualizer",
     "HomographyVisualizer",
     "ReIDVisualizer",

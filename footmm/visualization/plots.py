@@ -12,6 +12,11 @@ from matplotlib.figure import Figure
 INK, FAINT, PAGE = "#21262b", "#6b737a", "#ffffff"
 BLUE, VERMILION, GREEN = "#0072b2", "#d55e00", "#009e73"
 
+GRASS, CHALK = "#f6f8f6", "#bcc5bf"
+
+#: Ground shown around a pitch, metres.
+PITCH_MARGIN = 3.0
+
 #: Pixels an inch.
 DPI = 100
 
@@ -102,6 +107,31 @@ def rendered_with_legend(figure: Figure, num_columns: int) -> np.ndarray:
         loc="outside lower center", ncols=num_columns, frameon=False, fontsize=11, labelcolor=INK
     )
     return rendered(figure)
+
+
+def draw_pitch_plan(ax: Axes, size: tuple[float, float]) -> None:
+    """Draw a pitch in metres of the world frame, which mplsoccer's SkillCorner pitch has too.
+
+    Args:
+        ax: Where to draw.
+        size: Length and width, metres.
+    """
+    # Costs a second, and few users of this package draw.
+    from mplsoccer import Pitch
+
+    pitch = Pitch(
+        pitch_type="skillcorner",
+        pitch_length=size[0],
+        pitch_width=size[1],
+        pitch_color=GRASS,
+        line_color=CHALK,
+        linewidth=1.2,
+        goal_type="box",
+        corner_arcs=True,
+        **dict.fromkeys(("pad_left", "pad_right", "pad_bottom", "pad_top"), PITCH_MARGIN),
+    )
+    pitch.draw(ax=ax)
+    ax.set_autoscale_on(False)
 
 
 def counted(number: int, noun: str, plural: str = "s") -> str:

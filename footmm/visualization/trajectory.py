@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
@@ -21,9 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from mmengine.structures import BaseDataElement
 from mmengine.visualization import Visualizer
-from PIL import Image
 
-from footmm.errors import ConfigError
 from footmm.evaluation.functional import (
     BASELINES,
     average_displacement,
@@ -33,6 +29,7 @@ from footmm.evaluation.functional import (
 from footmm.registry import VISUALIZERS
 from footmm.structures.agent_tracks import AWAY, BALL, HOME
 from footmm.structures.predicted_trajectories import PredictedTrajectories
+from footmm.visualization.animation import write_animation
 from footmm.visualization.plots import (
     BLUE,
     DPI,
@@ -40,14 +37,15 @@ from footmm.visualization.plots import (
     GREEN,
     INK,
     PAGE,
+    PITCH_MARGIN,
     VERMILION,
     counted,
+    draw_pitch_plan,
     plot_figure,
     rendered,
     tidy,
 )
 
-GRASS, CHALK = "#f6f8f6", "#bcc5bf"
 TEAM_COLORS: Mapping[int, str] = {HOME: BLUE, AWAY: VERMILION, BALL: INK}
 TEAM_NAMES: Mapping[int, str] = {HOME: "home, attacks to the right", AWAY: "away", BALL: "ball"}
 
@@ -58,9 +56,6 @@ _CURVES: Mapping[str, tuple[str, str, Any]] = {
     "kalman": ("Kalman filter", GREEN, (0, (4, 1.5, 1, 1.5))),
     "stand_still": ("standing still", FAINT, (0, (1.2, 1.4))),
 }
-
-#: Ground shown around the pitch, metres.
-_PITCH_MARGIN = 3.0
 
 #: Pixels: the width of a pitch, a row of text, the lines above a pitch, the gaps.
 _PANEL_WIDTH, _SMALL_PANEL_WIDTH, _ANIMATION_WIDTH = 860, 620, 900
@@ -333,20 +328,7 @@ def animate_forecast(window: PredictedTrajectories, path: str | os.PathLike[str]
     Raises:
         ConfigError: The file has another suffix, or it cannot be written.
     """
-    path = Path(path)
-    if path.suffix not in _WRITERS:
-        raise ConfigError(
-            f"the animation '{path}' has to be one of {', '.join(_WRITERS)}; change its suffix"
-        )
-    # The suffix tells OpenCV the format.
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    try:
-        _WRITERS[path.suffix](temporary, _animation_frames(window), window.rate)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise ConfigError(f"the animation '{path}' cannot be written: {error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_animation(path, _animation_frames(window), window.rate)
 
 
 class _Panel(NamedTuple):
@@ -392,26 +374,6 @@ def _draw_forecast(ax: Axes, window: PredictedTrajectories) -> None:
             stroke = _OTHER._replace(alpha=0.25 + 0.65 * share)
         joined = np.concatenate([positions[observed - 1 : observed], path])
         _draw_paths(ax, joined, np.ones(joined.shape[:2], bool), team, stroke)
-
-
-def _draw_pitch(ax: Axes, size: tuple[float, float]) -> None:
-    """Draw the pitch in metres of the world frame, which mplsoccer's SkillCorner pitch has too."""
-    # Costs a second, and few users of this package draw.
-    from mplsoccer import Pitch
-
-    pitch = Pitch(
-        pitch_type="skillcorner",
-        pitch_length=size[0],
-        pitch_width=size[1],
-        pitch_color=GRASS,
-        line_color=CHALK,
-        linewidth=1.2,
-        goal_type="box",
-        corner_arcs=True,
-        **dict.fromkeys(("pad_left", "pad_right", "pad_bottom", "pad_top"), _PITCH_MARGIN),
-    )
-    pitch.draw(ax=ax)
-    ax.set_autoscale_on(False)
 
 
 def _draw_trails(
@@ -489,7 +451,7 @@ def _draw_sheet(
         bottom = page_height - header - (row + 1) * (_CAPTION + height) - row * _GAP
         place = left / page_width, bottom / page_height, width / page_width, height / page_height
         ax = figure.add_axes(place)
-        _draw_pitch(ax, panel.pitch_size)
+        draw_pitch_plan(ax, panel.pitch_size)
         ax.set_anchor("N")
         panel.draw(ax)
         _write_caption(ax, panel)
@@ -550,7 +512,7 @@ def _animation_frames(window: PredictedTrajectories) -> Iterator[np.ndarray]:
     _write_header(figure, " ", [_TRUE_NOW, _PREDICTED_NOW])
     title = figure.texts[0]
     ax = figure.add_axes((0, 0, 1, height / page_height))
-    _draw_pitch(ax, window.pitch_size)
+    draw_pitch_plan(ax, window.pitch_size)
     background = set(ax.get_children())
     for frame in range(len(window.positions)):
         for artist in set(ax.get_children()) - background:
@@ -589,32 +551,6 @@ def _moment_title(window: PredictedTrajectories, frame: int) -> str:
     errors = np.linalg.norm(window.most_probable[future] - window.future[future], axis=-1)[counts]
     text = f", players {errors.mean():.1f} m off" if len(errors) else ""
     return f"{name}: {ahead:+.1f} s{text}"
-
-
-def _write_gif(path: Path, pictures: Iterator[np.ndarray], rate: float) -> None:
-    first, *rest = (
-        Image.fromarray(picture).quantize(method=Image.Quantize.FASTOCTREE) for picture in pictures
-    )
-    first.save(path, save_all=True, append_images=rest, duration=round(1000 / rate), loop=0)
-
-
-def _write_mp4(path: Path, pictures: Iterator[np.ndarray], rate: float) -> None:
-    writer = cv2.VideoWriter()
-    try:
-        for picture in pictures:
-            size = picture.shape[1::-1]
-            codec = cv2.VideoWriter_fourcc(*"mp4v")
-            if not writer.isOpened() and not writer.open(str(path), codec, rate, size):
-                raise ConfigError(f"OpenCV cannot write the video '{path}' ({size[0]} x {size[1]})")
-            writer.write(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    finally:
-        writer.release()
-
-
-_WRITERS: Mapping[str, Callable[[Path, Iterator[np.ndarray], float], None]] = {
-    ".gif": _write_gif,
-    ".mp4": _write_mp4,
-}
 
 
 def _common_horizons(windows: Sequence[PredictedTrajectories]) -> np.ndarray:
@@ -666,5 +602,5 @@ def _short(match: str) -> str:
 
 def _pitch_height(size: tuple[float, float], width: int) -> int:
     """Pixels that a pitch of a size in metres needs if it is so wide."""
-    length, breadth = (side + 2 * _PITCH_MARGIN for side in size)
+    length, breadth = (side + 2 * PITCH_MARGIN for side in size)
     return round(width * breadth / length)

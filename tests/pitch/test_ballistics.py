@@ -435,3 +435,14 @@ def test_durations_and_rates_out_of_range_are_errors():
     for given in ((-1.0, 25, PHYSICS, 1), (1.0, 0, PHYSICS, 1), (1.0, 25, PHYSICS, 0)):
         with pytest.raises(ConfigError, match="simulate"):
             simulate(state, *given)
+
+
+def test_a_ball_that_has_gripped_has_gradients_in_single_precision():
+    """Its slip is rounding, whose direction has no useful derivative."""
+    start = torch.tensor([28.145, -29.797, 0.158, 8.32, -4.196, 0.8467, 11.602, 37.79, 1.555])
+    start.requires_grad_()
+    state = BallState.of(start[:3], start[3:6], start[6:])
+    path = simulate(state, 1.0, 5.0)
+    assert path.rolling[-1]
+    path.positions.sum().backward()
+    assert start.grad.isfinite().all()

@@ -352,3 +352,39 @@ def test_reference_points_of_synloc(realdata):
     reference = np.array(values["ground_of_image_point"])[:, :2]
     below_horizon = np.isfinite(ground[:, 0])
     np.testing.assert_allclose(ground[below_horizon], reference[below_horizon], atol=1e-6)
+
+
+@pytest.mark.parametrize("lens", ["none", "brown_conrady", "polynomial"])
+def test_arrays_and_back(lens):
+    lenses = {
+        "none": None,
+        "brown_conrady": BrownConradyLens.from_radial(np.full(3, 0.1)),
+        "polynomial": PolynomialLens(np.ones((3, 9)), np.full((3, 9), 2.0)),
+    }
+    camera = Camera.from_pan_tilt_roll(
+        [[0.0, -60.0, 15.0]] * 3, [0.1, 0.2, 0.3], 0.2, 0.0, 3000.0, (1920, 1080), lens=lenses[lens]
+    )
+    arrays = camera.to_arrays()
+    assert all(type(array) is np.ndarray for array in arrays.values())
+    again = Camera.from_arrays(arrays, (1920, 1080))
+    assert again.image_size == (1920, 1080)
+    assert type(again.lens) is type(camera.lens)
+    assert {name: array.tolist() for name, array in again.to_arrays().items()} == {
+        name: array.tolist() for name, array in arrays.items()
+    }
+
+
+def test_arrays_that_lack_one_are_named():
+    arrays = Camera.look_at([0.0, -60.0, 15.0], [0.0, 0.0, 0.0], 3000.0, (1920, 1080)).to_arrays()
+    arrays.pop("rotation")
+    with pytest.raises(DataFormatError, match="no array 'rotation'"):
+        Camera.from_arrays(arrays, (1920, 1080))
+
+
+def test_ray_jacobian_is_the_derivative_of_rays():
+    lens = BrownConradyLens.from_radial(0.1)
+    camera = Camera.look_at([0.0, -60.0, 15.0], [3.0, 0.0, 0.0], 3000.0, (1920, 1080), lens=lens)
+    pixels = torch.tensor([[100.0, 200.0], [960.0, 540.0], [1900.0, 1000.0]], dtype=torch.float64)
+    for pixel, found in zip(pixels, camera.ray_jacobian(pixels), strict=True):
+        exact = torch.func.jacfwd(lambda point: camera.rays(point[None])[0])(pixel)
+        assert torch.allclose(found, exact, rtol=1e-6, atol=1e-11)

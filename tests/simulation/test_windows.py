@@ -44,7 +44,7 @@ def test_a_window_is_a_slice_of_its_match(windows):
 def test_a_window_does_not_depend_on_what_was_asked_before(windows):
     first = windows[3].positions.copy()
     windows[25]
-    assert len(windows._blocks) == 1
+    assert len(windows._matches._blocks) == 1
     assert np.array_equal(windows[3].positions, first)
     assert np.array_equal(TrajectoryWindows(SETTINGS, seed=4)[3].positions, first)
     assert not np.array_equal(TrajectoryWindows(SETTINGS, seed=5)[3].positions, first)

@@ -1,18 +1,14 @@
 """Fit the constants of footmm.pitch.ballistics to real Hawk-Eye ball positions.
 
-Reads ``*.samples.ball`` files, or zips that hold them. (kloppy reads this format only together with
-the players' positions, which samples of the ball alone lack.) Flights without a touch are cut out;
-drag is fitted to all flights at once, each with its own start, velocity and spin, and with one wind
+Reads ``*.samples.ball`` files, or zips that hold them. Flights without a touch are cut out; drag is
+fitted to all flights at once, each with its own start, velocity and spin, and with one wind
 for all; bounces give restitution and friction, balls on the ground their deceleration.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import itertools
-import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,11 +19,9 @@ from scipy.optimize import least_squares
 from torch import Tensor
 
 from footmm.apis.cli import report_errors
-from footmm.errors import DataFormatError, DatasetNotFoundError
+from footmm.datasets.ball3d.hawkeye import RATE, read_hawkeye_ball
+from footmm.errors import DataFormatError
 from footmm.pitch.ballistics import BallPhysics, BallState, acceleration, simulate
-
-RATE = 50.0
-"""Frames a second of the format."""
 
 GRAVITY = 9.81
 
@@ -76,41 +70,6 @@ def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:
         "--lead", type=float, default=0.3, help="seconds that predictions start from (default 0.3)"
     )
     return parser.parse_args(argv)
-
-
-def read_ball(path: Path) -> list[np.ndarray]:
-    """Read the positions of the ball, cut where frames are missing.
-
-    Args:
-        path: A ``*.samples.ball`` file, or a zip that holds some.
-
-    Returns:
-        ``(T, 3)`` arrays, metres, world frame, 50 frames a second.
-
-    Raises:
-        DatasetNotFoundError: There is no such file.
-        DataFormatError: The file is not in Hawk-Eye's format, or a zip holds none.
-    """
-    if not path.is_file():
-        raise DatasetNotFoundError(f"no file {path}: give Hawk-Eye's *.samples.ball, or a zip")
-    if path.suffix != ".zip":
-        return _parse_ball(path.read_bytes(), str(path))
-    with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if name.endswith(".samples.ball")]
-        if not names:
-            raise DataFormatError(f"{path} holds no *.samples.ball")
-        return [run for name in names for run in _parse_ball(archive.read(name), name)]
-
-
-def _parse_ball(content: bytes, name: str) -> list[np.ndarray]:
-    try:
-        samples = json.load(io.BytesIO(content))["samples"]["ball"]
-        time = np.array([sample["time"] for sample in samples], dtype=float)
-        positions = np.array([sample["pos"] for sample in samples], dtype=float).reshape(-1, 3)
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataFormatError(f"{name} is not a Hawk-Eye ball file: {error!r}") from error
-    gaps = np.flatnonzero(np.diff(time) > 1.5 / RATE) + 1
-    return np.split(positions, gaps)
 
 
 def find_touches(positions: np.ndarray) -> list[Touch]:
@@ -407,7 +366,8 @@ def report(flights: Sequence[np.ndarray], physics: BallPhysics, lead: float) -> 
 def main(argv: Sequence[str] | None = None) -> None:
     args = parse_args(argv)
     with report_errors():
-        runs = [run for path in args.files for run in read_ball(path) if len(run) > 3 * SIDE]
+        runs = [run for path in args.files for run in read_hawkeye_ball(path)]
+        runs = [run for run in runs if len(run) > 3 * SIDE]
         flights = [flight for run in runs for flight in cut_flights(run)]
         if not flights:
             raise DataFormatError("no free flight of 0.8 s in these files: give more of them")

@@ -1,5 +1,7 @@
 """Transforms: augment, encode, pack."""
 
+from footmm.datasets.transforms.ball3d import PackBall3DInputs, SimulateBallDetector
+from footmm.datasets.transforms.ball_crops import LoadBallCrops, PaintBallCrops
 from footmm.datasets.transforms.common import (
     Albumentation,
     LoadImageFromFile,
@@ -32,15 +34,19 @@ __all__ = [
     "JERSEY_NOT_VISIBLE",
     "Albumentation",
     "ComputeColorHistogram",
+    "LoadBallCrops",
     "LoadImageFromFile",
     "LoadSynLocImage",
+    "PackBall3DInputs",
     "PackPitchInputs",
     "PackReIDInputs",
     "PackSynLocInputs",
     "PackTrajectoryInputs",
+    "PaintBallCrops",
     "PitchRandomFlip",
     "PitchRandomWarp",
     "PitchResize",
+    "SimulateBallDetector",
     "SynLocFilterAthletes",
     "SynLocMosaic",
     "SynLocRandomAffine",

@@ -1,5 +1,6 @@
 """Metrics, one module per task."""
 
+from footmm.evaluation.metrics.ball3d import Ball3DMetrics
 from footmm.evaluation.metrics.detection import DetectionMetrics
 from footmm.evaluation.metrics.homography import (
     CalibrationJaC,
@@ -17,6 +18,7 @@ from footmm.evaluation.metrics.trajectory import (
 from footmm.evaluation.metrics.trajectory_probe import StrategyProbe
 
 __all__ = [
+    "Ball3DMetrics",
     "CalibrationJaC",
     "DetectionMetrics",
     "HomographyIoU",

@@ -1,13 +1,11 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from footmm.errors import DataFormatError, DatasetNotFoundError
 from footmm.pitch.ballistics import BallPhysics, BallState, rolling_spin, simulate
 
 PHYSICS = BallPhysics(drag=0.2, spin_drag=0.1, restitution=0.6, bounce_friction=0.3)
@@ -37,34 +35,6 @@ def _file(positions, time=None):
         {"time": float(t), "pos": place.tolist()} for t, place in zip(time, positions, strict=True)
     ]
     return json.dumps({"samples": {"ball": samples}})
-
-
-def test_files_and_zips_are_read_and_cut_at_gaps(tool, tmp_path):
-    positions = np.arange(30.0).reshape(10, 3)
-    time = np.arange(10) / 50.0
-    time[6:] += 1.0
-    plain, archive = tmp_path / "a.samples.ball", tmp_path / "a.zip"
-    plain.write_text(_file(positions, time))
-    with zipfile.ZipFile(archive, "w") as opened:
-        opened.write(plain, "inner/a.samples.ball")
-    for path in (plain, archive):
-        runs = tool.read_ball(path)
-        assert [len(run) for run in runs] == [6, 4]
-        assert np.array_equal(np.concatenate(runs), positions)
-
-
-def test_wrong_files_are_named(tool, tmp_path):
-    with pytest.raises(DatasetNotFoundError, match=r"none\.zip"):
-        tool.read_ball(tmp_path / "none.zip")
-    for content in ("{}", "no json", '{"samples": {"ball": [{"time": 1}]}}'):
-        wrong = tmp_path / "b.samples.ball"
-        wrong.write_text(content)
-        with pytest.raises(DataFormatError, match=r"b\.samples\.ball"):
-            tool.read_ball(wrong)
-    with zipfile.ZipFile(tmp_path / "c.zip", "w"):
-        pass
-    with pytest.raises(DataFormatError, match=r"c\.zip"):
-        tool.read_ball(tmp_path / "c.zip")
 
 
 def test_touches_and_flights_are_cut_out(tool):
@@ -136,7 +106,7 @@ def test_the_report_is_printed(tool, flights, tmp_path, capsys):
 @pytest.mark.realdata
 def test_real_flights_are_reproduced_to_thirty_centimetres(tool, realdata):
     """One second ahead of a start fitted to the first 0.3 s, with the constants as shipped."""
-    runs = tool.read_ball(realdata / "ball3d" / "hawkeye.zip")
+    runs = tool.read_hawkeye_ball(realdata / "ball3d" / "hawkeye.zip")
     flights = [flight for run in runs for flight in tool.cut_flights(run)]
     ahead = tool.flight_errors(flights, BallPhysics(), lead=0.3)
     assert len(ahead) >= 10

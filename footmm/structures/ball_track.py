@@ -1,0 +1,158 @@
+"""A window of the ball: what was seen of it, where it was, where it was said to be."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.structures import BaseDataElement
+
+from footmm.errors import DataFormatError
+from footmm.pitch.camera import Camera
+from footmm.structures.samples import as_array
+
+
+@dataclass(frozen=True, eq=False)
+class BallTrack:
+    """``T`` frames of the ball and ``F`` after them; unlabelled entries are 0 and masked.
+
+    Attributes:
+        sequence: Name of the window's sequence.
+        source: Where it comes from.
+        rate: Frames a second.
+        frame_ids: ``(T,)``, numbers of the frames in the sequence.
+        pitch_size: Length and width, metres.
+        camera: Of T frames.
+        calibrated: ``(T,)`` bool, whether the camera of a frame is known.
+        origins: ``(T, 3)``, metres, the cameras' centres; 0 where not calibrated.
+        rays: ``(T, 3)``, unit vectors to the detections; 0 where not observed.
+        ray_jacobian: ``(T, 3, 2)``, their derivatives with respect to the pixel.
+        points: ``(T, 2)``, pixels, the detections.
+        diameters: ``(T,)``, pixels; 0 where not observed.
+        observed: ``(T,)`` bool.
+        positions: ``(T, 3)``, metres, world frame, the ball's centre.
+        has_position: ``(T,)`` bool.
+        mode: ``(T,)`` of :class:`footmm.simulation.tracks.BallMode`.
+        has_mode: ``(T,)`` bool.
+        future_positions: ``(F, 3)``, metres.
+        has_future: ``(F,)`` bool.
+        future_mode: ``(F,)``.
+        has_future_mode: ``(F,)`` bool.
+        true_points: ``(T, 2)``, pixels, where the ball is in the image.
+        visible: ``(T,)`` bool, whether it is in the image, as far as that is known.
+        pred_positions: ``(T, 3)``, metres.
+        pred_scales: ``(T, 2)``, standard deviations along and across the ray, metres.
+        pred_mode_scores: ``(T, 4)``, probabilities.
+        pred_reliable: ``(T,)`` bool.
+        pred_future: ``(F, 3)``, metres.
+    """
+
+    sequence: str
+    source: str
+    rate: float
+    frame_ids: np.ndarray
+    pitch_size: tuple[float, float]
+    camera: Camera
+    calibrated: np.ndarray
+    origins: np.ndarray
+    rays: np.ndarray
+    ray_jacobian: np.ndarray
+    points: np.ndarray
+    diameters: np.ndarray
+    observed: np.ndarray
+    positions: np.ndarray
+    has_position: np.ndarray
+    mode: np.ndarray
+    has_mode: np.ndarray
+    future_positions: np.ndarray
+    has_future: np.ndarray
+    future_mode: np.ndarray
+    has_future_mode: np.ndarray
+    true_points: np.ndarray
+    visible: np.ndarray
+    pred_positions: np.ndarray
+    pred_scales: np.ndarray
+    pred_mode_scores: np.ndarray
+    pred_reliable: np.ndarray
+    pred_future: np.ndarray
+
+    @classmethod
+    def from_sample(cls, sample: Mapping[str, Any] | BaseDataElement) -> BallTrack:
+        """Read the data sample of a window that :class:`Ball3DTracker` has predicted.
+
+        Raises:
+            DataFormatError: The sample lacks a key.
+        """
+        arrays = {name: as_array(_required(sample, name)) for name in _ARRAYS}
+        arrays |= {name: arrays[name].astype(bool) for name in _MASKS}
+        arrays |= {name: arrays[name].astype(np.int64) for name in ("mode", "future_mode")}
+        image_size = tuple(_required(sample, "image_size"))
+        return cls(
+            sequence=str(_required(sample, "sequence")),
+            source=str(_required(sample, "source")),
+            rate=float(_required(sample, "rate")),
+            frame_ids=np.asarray(_required(sample, "frame_ids"), dtype=np.int64),
+            pitch_size=tuple(_required(sample, "pitch_size")),
+            camera=Camera.from_arrays(_required(sample, "camera"), image_size),
+            **arrays,
+        )
+
+    @property
+    def scored(self) -> np.ndarray:
+        """``(T,)`` bool: frames whose position is known, with a camera."""
+        return self.has_position & self.calibrated
+
+    @property
+    def time(self) -> np.ndarray:
+        """``(T,)``, seconds since the first frame."""
+        return np.arange(len(self.positions)) / self.rate
+
+    def project(self, positions: np.ndarray) -> np.ndarray:
+        """Return where positions ``(T, 3)`` are in their frames, pixels ``(T, 2)``.
+
+        They are nan where the camera is not known or the position is behind it.
+        """
+        pixels = self.camera.project(torch.as_tensor(positions)[:, None])[:, 0].numpy().copy()
+        pixels[~self.calibrated] = np.nan
+        return pixels
+
+
+_MASKS = (
+    "calibrated",
+    "observed",
+    "has_position",
+    "has_mode",
+    "has_future",
+    "has_future_mode",
+    "visible",
+    "pred_reliable",
+)
+_NUMBERS = (
+    "origins",
+    "rays",
+    "ray_jacobian",
+    "points",
+    "diameters",
+    "positions",
+    "mode",
+    "future_positions",
+    "future_mode",
+    "true_points",
+    "pred_positions",
+    "pred_scales",
+    "pred_mode_scores",
+    "pred_future",
+)
+_ARRAYS = (*_MASKS, *_NUMBERS)
+
+
+def _required(sample: Mapping[str, Any] | BaseDataElement, key: str) -> Any:
+    if key not in sample:
+        raise DataFormatError(
+            f"a window of '{sample.get('sequence')}' has no '{key}'; look at the test pipeline and "
+            "the model of the config"
+        )
+    return sample.get(key)

@@ -1,0 +1,158 @@
+"""Metrics of the ball in three dimensions."""
+
+from __future__ import annotations
+
+import copy
+import math
+
+import numpy as np
+import pytest
+import torch
+from mmengine.registry import init_default_scope
+
+from footmm.datasets.ball3d import SyntheticBall3DDataset
+from footmm.datasets.transforms import PackBall3DInputs, SimulateBallDetector
+from footmm.errors import DataFormatError
+from footmm.evaluation.functional.ball3d_baselines import BASELINES
+from footmm.evaluation.metrics import Ball3DMetrics
+from footmm.registry import METRICS
+from footmm.structures.ball_track import BallTrack
+
+
+@pytest.fixture(scope="module")
+def samples():
+    """Windows whose predictions are the truth, as dicts."""
+    dataset = SyntheticBall3DDataset(
+        num_samples=12, num_frames=30, num_future=25, windows_per_block=12, play_share=0.4
+    )
+    detector, pack = SimulateBallDetector(seed=0), PackBall3DInputs()
+    packed = [pack.transform(detector.transform(dataset[i]))["data_samples"] for i in range(12)]
+    for sample in packed:
+        sample.pred_positions = sample.positions.clone()
+        sample.pred_scales = torch.ones(30, 2)
+        sample.pred_mode_scores = torch.nn.functional.one_hot(sample.mode, 4).float()
+        sample.pred_reliable = torch.ones(30, dtype=torch.bool)
+        sample.pred_future = sample.future_positions.clone()
+    return [sample.to_dict() for sample in packed]
+
+
+def evaluate(samples):
+    metric = Ball3DMetrics()
+    metric.process({}, copy.deepcopy(samples))
+    return metric.evaluate(len(samples))
+
+
+def test_the_truth_has_no_error(samples):
+    figures = evaluate(samples)
+    for name in ("error_median", "error_mean", "along_median", "ADE", "FDE", "landing_error"):
+        assert figures[f"ball3d/{name}"] == pytest.approx(0.0, abs=1e-5)
+    assert figures["ball3d/peak_height_error"] == pytest.approx(0.0, abs=1e-5)
+    assert figures["ball3d/landing_missed"] == 0.0
+    for name in ("P@1m", "P@2m", "mode_accuracy", "within_1_sigma", "reliable"):
+        assert figures[f"ball3d/{name}"] == 1.0
+    assert figures["ball3d/reprojection_px"] < 0.05
+
+
+def test_errors_are_told_in_metres_along_and_across(samples):
+    moved = copy.deepcopy(samples)
+    for sample in moved:
+        origins, true = sample["origins"], sample["positions"]
+        ray = torch.nn.functional.normalize(true - origins, dim=-1)
+        level = torch.stack([ray[:, 1], -ray[:, 0], torch.zeros(30)], -1)
+        level = torch.nn.functional.normalize(level, dim=-1)
+        sample["pred_positions"] = true + 1.5 * ray + 0.2 * level
+        sample["pred_future"] = sample["future_positions"] + torch.tensor([0.0, 3.0, 0.0])
+    figures = evaluate(moved)
+    assert figures["ball3d/along_median"] == pytest.approx(1.5, abs=1e-3)
+    assert figures["ball3d/across_median"] == pytest.approx(0.2, abs=1e-3)
+    assert figures["ball3d/error_mean"] == pytest.approx(math.hypot(1.5, 0.2), abs=1e-3)
+    assert figures["ball3d/P@1m"] == 0.0
+    assert figures["ball3d/P@2m"] == 1.0
+    assert figures["ball3d/within_1_sigma"] == 0.0
+    assert figures["ball3d/within_2_sigma"] == 1.0
+    assert figures["ball3d/ADE"] == pytest.approx(3.0, abs=1e-4)
+    assert figures["ball3d/FDE"] == pytest.approx(3.0, abs=1e-4)
+    assert figures["ball3d/reprojection_px"] > 3.0
+
+
+def test_figures_are_those_of_a_loop_over_all_frames(samples):
+    rng = np.random.default_rng(0)
+    wrong = copy.deepcopy(samples)
+    distances = []
+    for sample in wrong:
+        sample["pred_positions"] += torch.from_numpy(rng.normal(size=(30, 3)).astype(np.float32))
+        sample["calibrated"] = torch.from_numpy(rng.random(30) < 0.9)
+        for frame in range(30):
+            if sample["calibrated"][frame] and sample["has_position"][frame]:
+                error = sample["pred_positions"][frame] - sample["positions"][frame]
+                distances.append(math.sqrt(sum(float(part) ** 2 for part in error)))
+    figures = evaluate(wrong)
+    assert figures["ball3d/error_mean"] == pytest.approx(sum(distances) / len(distances), rel=1e-5)
+    assert figures["ball3d/error_median"] == pytest.approx(float(np.median(distances)), rel=1e-5)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_baselines_stand_beside_the_model_on_the_same_frames(samples, name):
+    figures = evaluate(samples)
+    assert figures[f"ball3d_{name}/error_median"] > 0.0
+    track = BallTrack.from_sample(samples[0])
+    found = BASELINES[name](track)
+    assert found.shape == (30, 3)
+    assert np.isfinite(found).all()
+
+
+def test_a_baseline_is_right_where_its_idea_is():
+    dataset = SyntheticBall3DDataset(
+        num_samples=40, num_frames=30, num_future=5, windows_per_block=40, play_share=0.0
+    )
+    grounded = next(i for i in range(40) if (dataset[i]["mode"] == 1).all())
+    detector = SimulateBallDetector(miss=0.0, occlusion=0.0, false_positive=0.0, seed=0)
+    sample = PackBall3DInputs().transform(detector.transform(dataset[grounded]))["data_samples"]
+    for name, shape in (("positions", (30, 3)), ("scales", (30, 2)), ("mode_scores", (30, 4))):
+        sample.set_field(torch.zeros(shape), f"pred_{name}")
+    sample.pred_reliable, sample.pred_future = torch.ones(30), torch.zeros(5, 3)
+    track = BallTrack.from_sample(sample)
+    shown = track.observed
+    errors = np.linalg.norm(BASELINES["ground_plane"](track) - track.positions, axis=-1)
+    assert np.median(errors[shown]) < 0.3
+
+
+def test_nothing_to_score_is_nan_and_no_crash(samples):
+    unknown = copy.deepcopy(samples[:2])
+    for sample in unknown:
+        for name in ("has_position", "has_mode", "has_future", "visible"):
+            sample[name] = torch.zeros_like(sample[name])
+    figures = evaluate(unknown)
+    assert math.isnan(figures["ball3d/error_median"])
+    assert math.isnan(figures["ball3d/landing_error"])
+    assert figures["ball3d/reliable"] == 1.0
+
+
+def test_unobserved_windows_have_baselines(samples):
+    blind = copy.deepcopy(samples[:1])
+    for name in ("observed", "rays", "ray_jacobian", "diameters"):
+        blind[0][name] = torch.zeros_like(blind[0][name])
+    figures = evaluate(blind)
+    assert all(math.isfinite(figures[f"ball3d_{name}/error_mean"]) for name in BASELINES)
+
+
+def test_touches_end_flights(samples):
+    held = copy.deepcopy(samples)
+    for sample in held:
+        sample["future_mode"][5:] = 2
+        sample["pred_future"][5:] += 100.0
+    figures = evaluate(held)
+    assert figures["ball3d/ADE"] == pytest.approx(0.0, abs=1e-5)
+    assert math.isnan(figures["ball3d/FDE"])
+
+
+def test_samples_that_lack_a_key_are_named(samples):
+    lacking = copy.deepcopy(samples[:1])
+    del lacking[0]["pred_future"]
+    with pytest.raises(DataFormatError, match="has no 'pred_future'"):
+        evaluate(lacking)
+
+
+def test_it_is_registered():
+    init_default_scope("footmm")
+    assert isinstance(METRICS.build(dict(type="Ball3DMetrics")), Ball3DMetrics)
