@@ -12,6 +12,7 @@ from mmengine.utils import ManagerMixin
 
 import footmm  # noqa: F401  (before mmdet and mmpose: installs the mmcv ops fallback)
 from footmm.datasets.synloc import SyntheticSynLocDataset
+from footmm.pitch.camera import Camera
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -38,6 +39,35 @@ def synloc_root(tmp_path_factory) -> Path:
     for image in (roots[1] / "fullhd" / "test").iterdir():
         image.rename(roots[0] / "fullhd" / "test" / image.name)
     return roots[0]
+
+
+@pytest.fixture
+def soccernet_ball_root(tmp_path) -> Path:
+    """A sequence of 12 frames with a ball in 11, labelled in 3D in 4, cameras of all but one."""
+    folder = tmp_path / "train" / "SNMOT-060"
+    (folder / "gt").mkdir(parents=True)
+    (folder / "seqinfo.ini").write_text(
+        "[Sequence]\nname=SNMOT-060\nimDir=img1\nframeRate=25\nseqLength=12\nimWidth=1920\n"
+        "imHeight=1080\nimExt=.jpg\n"
+    )
+    (folder / "gameinfo.ini").write_text(
+        "[Sequence]\ntrackletID_1= player team left;10\ntrackletID_2= ball;1\n"
+    )
+    lines = [f"{frame},1,100,200,40,90,1,-1,-1,-1" for frame in range(1, 13)]
+    for frame in range(1, 12):
+        world = f"{frame / 10},2.0,0.5" if 3 <= frame <= 6 else "-1,-1,-1"
+        lines.append(f"{frame},2,{900 + frame},500,16,9,1,{world}")
+    # Not a size, not in the image, nobody's track.
+    lines += ["12,2,100,100,0,9,1,-1,-1,-1", "12,2,5000,100,9,9,1,-1,-1,-1"]
+    lines.append("4,9,100,100,9,9,1,-1,-1,-1")
+    (folder / "gt" / "gt.txt").write_text("\n".join(lines))
+    camera = Camera.look_at([0.0, -60.0, 15.0], [0.0, 0.0, 0.0], 4000.0, (1920, 1080))
+    cameras = tmp_path / "cameras" / "SNMOT-060"
+    cameras.mkdir(parents=True)
+    for frame in set(range(1, 13)) - {5}:
+        parameters = camera.resized(960, 540).to_soccernet()
+        (cameras / f"camera_{frame:06d}.json").write_text(json.dumps(parameters))
+    return tmp_path
 
 
 @pytest.fixture(autouse=True)

@@ -52,6 +52,7 @@ def test_head_of_ones_own_trains(tmp_path, monkeypatch):
         "docs/reid.md",
         "docs/simulation.md",
         "docs/synloc.md",
+        "docs/ball3d.md",
         "docs/trajectory.md",
     ],
 )

@@ -3,10 +3,10 @@ _base_ = ["efficientnet_b3_tcn.py"]
 
 batch_size = 16
 num_workers = 0
-num_frames = 16
+num_frames = 10
 num_future = 5
 crop_size = 32
-max_epochs = 10
+max_epochs = 15
 learning_rate = 2e-3
 
 # Nothing is drawn anew: what changes is not learned by heart.
@@ -47,10 +47,9 @@ val_dataloader = dict(
 )
 test_dataloader = val_dataloader
 
-train_cfg = dict(max_epochs=max_epochs, val_interval=2)
-optim_wrapper = dict(
-    optimizer=dict(lr=learning_rate),
-)
+train_cfg = dict(max_epochs=max_epochs, val_interval=3)
+optim_wrapper = dict(optimizer=dict(lr=learning_rate, weight_decay=0.0))
+custom_hooks = [dict(type="ChannelsLastHook")]
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, begin=0, end=1, convert_to_iter_based=True),
     dict(

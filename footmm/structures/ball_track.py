@@ -44,6 +44,7 @@ class BallTrack:
         true_points: ``(T, 2)``, pixels, where the ball is in the image.
         visible: ``(T,)`` bool, whether it is in the image, as far as that is known.
         pred_positions: ``(T, 3)``, metres.
+        pred_velocities: ``(T, 3)``, metres a second.
         pred_scales: ``(T, 2)``, standard deviations along and across the ray, metres.
         pred_mode_scores: ``(T, 4)``, probabilities.
         pred_reliable: ``(T,)`` bool.
@@ -74,6 +75,7 @@ class BallTrack:
     true_points: np.ndarray
     visible: np.ndarray
     pred_positions: np.ndarray
+    pred_velocities: np.ndarray
     pred_scales: np.ndarray
     pred_mode_scores: np.ndarray
     pred_reliable: np.ndarray
@@ -142,6 +144,7 @@ _NUMBERS = (
     "future_mode",
     "true_points",
     "pred_positions",
+    "pred_velocities",
     "pred_scales",
     "pred_mode_scores",
     "pred_future",

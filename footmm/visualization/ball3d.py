@@ -131,6 +131,7 @@ class Ball3DVisualizer(Visualizer):
         frames, future = len(sample.frame_ids), len(sample.future_positions)
         nothing = dict(
             pred_positions=np.full((frames, 3), np.nan),
+            pred_velocities=np.full((frames, 3), np.nan),
             pred_scales=np.full((frames, 2), np.nan),
             pred_mode_scores=np.zeros((frames, 4)),
             pred_reliable=np.zeros(frames),

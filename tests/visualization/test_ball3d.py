@@ -28,6 +28,7 @@ def samples():
 def predicted(samples):
     for number, sample in enumerate(samples):
         sample.pred_positions = sample.positions + number
+        sample.pred_velocities = sample.velocities.clone()
         sample.pred_scales = torch.full((10, 2), 0.5)
         sample.pred_mode_scores = torch.eye(4)[sample.mode]
         sample.pred_reliable = torch.ones(10, dtype=torch.bool)

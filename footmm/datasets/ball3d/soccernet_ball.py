@@ -213,14 +213,20 @@ class SoccerNetBallDataset(BaseDataset):
 
     def _read(self, folder: Path) -> BallSequence:
         sequence, descriptions = read_described_sequence(folder, reject=self.rejected.add)
-        cameras = read_cameras(
-            self.cameras.replace("{sequence}", sequence.name), sequence.image_size
-        )
+        place = self.cameras.replace("{sequence}", folder.name)
+        cameras = read_cameras(place, sequence.image_size)
+        if not cameras:
+            raise DataFormatError(
+                f"{place} knows the camera of none of the frames of {folder.name}; calibrate them "
+                "again with tools/infer/homography.py"
+            )
         return _ball_of(sequence, descriptions, cameras, self.rejected)
 
-    def _starts(self, sequence: BallSequence) -> range:
-        """First frames of the windows; a sequence shorter than a window has none."""
-        return range(0, len(sequence.detected) - self.num_frames + 1, self.stride)
+    def _starts(self, sequence: BallSequence) -> list[int]:
+        """First frames of the windows, of which the last ends with the sequence."""
+        last = len(sequence.detected) - self.num_frames
+        # A sequence shorter than a window has none.
+        return sorted({*range(0, last + 1, self.stride), *([last] if last >= 0 else [])})
 
     def _num_observed(self, window: dict) -> int:
         sequence = self._sequences[window["sequence_number"]]

@@ -10,38 +10,13 @@ import pytest
 from footmm.datasets.ball3d import SoccerNetBallDataset
 from footmm.datasets.transforms import PackBall3DInputs
 from footmm.errors import ConfigError, DataFormatError, DatasetNotFoundError
-from footmm.pitch.camera import Camera
 
 FRAMES = 12
-INFO = (
-    "[Sequence]\nname=SNMOT-060\nimDir=img1\nframeRate=25\nseqLength=12\nimWidth=1920\n"
-    "imHeight=1080\nimExt=.jpg\n"
-)
-GAME = "[Sequence]\ntrackletID_1= player team left;10\ntrackletID_2= ball;1\n"
-CAMERA = Camera.look_at([0.0, -60.0, 15.0], [0.0, 0.0, 0.0], 4000.0, (1920, 1080))
 
 
 @pytest.fixture
-def root(tmp_path):
-    """A sequence with a ball in most frames, labelled in 3D in some, and cameras of all but one."""
-    folder = tmp_path / "train" / "SNMOT-060"
-    (folder / "gt").mkdir(parents=True)
-    (folder / "seqinfo.ini").write_text(INFO)
-    (folder / "gameinfo.ini").write_text(GAME)
-    lines = [f"{frame},1,100,200,40,90,1,-1,-1,-1" for frame in range(1, FRAMES + 1)]
-    for frame in range(1, FRAMES):
-        world = f"{frame / 10},2.0,0.5" if 3 <= frame <= 6 else "-1,-1,-1"
-        lines.append(f"{frame},2,{900 + frame},500,16,9,1,{world}")
-    # Not a size, not in the image, nobody's track.
-    lines += [f"{FRAMES},2,100,100,0,9,1,-1,-1,-1", f"{FRAMES},2,5000,100,9,9,1,-1,-1,-1"]
-    lines.append("4,9,100,100,9,9,1,-1,-1,-1")
-    (folder / "gt" / "gt.txt").write_text("\n".join(lines))
-    cameras = tmp_path / "cameras" / "SNMOT-060"
-    cameras.mkdir(parents=True)
-    for frame in set(range(1, FRAMES + 1)) - {5}:
-        parameters = CAMERA.resized(960, 540).to_soccernet()
-        (cameras / f"camera_{frame:06d}.json").write_text(json.dumps(parameters))
-    return tmp_path
+def root(soccernet_ball_root):
+    return soccernet_ball_root
 
 
 def build(root, **arguments):
@@ -92,6 +67,9 @@ def test_missing_and_broken_files_are_named(root, tmp_path):
         SoccerNetBallDataset(tmp_path / "none", "cameras")
     with pytest.raises(DatasetNotFoundError, match=r"tools/infer/homography\.py"):
         SoccerNetBallDataset(root, str(root / "nowhere"), split="train")
+    (tmp_path / "cameras.json").write_text(json.dumps({"frames": {"1.jpg": {"camera": None}}}))
+    with pytest.raises(DataFormatError, match="none of the frames of SNMOT-060"):
+        SoccerNetBallDataset(root, str(tmp_path / "cameras.json"), split="train")
     with pytest.raises(ConfigError, match="no sequence 'SNMOT-061'"):
         build(root, sequences=["SNMOT-061"])
     with pytest.raises(ConfigError, match="num_frames=0"):

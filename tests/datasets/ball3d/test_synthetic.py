@@ -42,8 +42,10 @@ def test_splits_and_seeds_differ_and_repeat(dataset):
     assert np.array_equal(dataset[4]["positions"], same[4]["positions"])
     assert np.array_equal(dataset[4]["camera"].position, same[4]["camera"].position)
     for other in (dict(split="test"), dict(split="valid"), dict(seed=1)):
-        window = SyntheticBall3DDataset(**TINY, **other)[4]
-        assert not np.array_equal(window["positions"], dataset[4]["positions"])
+        others = SyntheticBall3DDataset(**TINY, **other)
+        pairs = [(others[index], dataset[index]) for index in range(6)]
+        assert not any(np.array_equal(a["true_points"], b["true_points"]) for a, b in pairs)
+        assert not all(np.array_equal(a["positions"], b["positions"]) for a, b in pairs)
 
 
 def test_it_is_registered_and_drawn_block_by_block(dataset):

@@ -29,6 +29,7 @@ def samples():
     packed = [pack.transform(detector.transform(dataset[i]))["data_samples"] for i in range(12)]
     for sample in packed:
         sample.pred_positions = sample.positions.clone()
+        sample.pred_velocities = sample.velocities.clone()
         sample.pred_scales = torch.ones(30, 2)
         sample.pred_mode_scores = torch.nn.functional.one_hot(sample.mode, 4).float()
         sample.pred_reliable = torch.ones(30, dtype=torch.bool)
@@ -108,8 +109,9 @@ def test_a_baseline_is_right_where_its_idea_is():
     grounded = next(i for i in range(40) if (dataset[i]["mode"] == 1).all())
     detector = SimulateBallDetector(miss=0.0, occlusion=0.0, false_positive=0.0, seed=0)
     sample = PackBall3DInputs().transform(detector.transform(dataset[grounded]))["data_samples"]
-    for name, shape in (("positions", (30, 3)), ("scales", (30, 2)), ("mode_scores", (30, 4))):
-        sample.set_field(torch.zeros(shape), f"pred_{name}")
+    shapes = dict(positions=3, velocities=3, scales=2, mode_scores=4)
+    for name, width in shapes.items():
+        sample.set_field(torch.zeros(30, width), f"pred_{name}")
     sample.pred_reliable, sample.pred_future = torch.ones(30), torch.zeros(5, 3)
     track = BallTrack.from_sample(sample)
     shown = track.observed

@@ -1,0 +1,74 @@
+"""How long Ball3DTracker takes for a window, beside the least-squares parabola on the same windows.
+
+Prints a table: milliseconds a window, one at a time and in batches, and the parabola's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import statistics
+import time
+from collections.abc import Callable
+
+import torch
+from mmengine.dataset import pseudo_collate
+
+from footmm.apis.config import load_config
+from footmm.apis.runner import config_mistakes_explained
+from footmm.evaluation.functional.ball3d_baselines import parabola
+from footmm.registry import DATASETS, MODELS
+from footmm.structures.ball_track import BallTrack
+
+CONFIG = "configs/ball3d/tcn_synthetic.py"
+NUM_WINDOWS = 64
+
+
+def milliseconds(run: Callable[[], object], rounds: int) -> float:
+    """Median time of a run."""
+    run()
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return 1000.0 * statistics.median(times)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=30)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    config = load_config(CONFIG)
+    settings = config.test_dataloader.dataset
+    settings.update(num_samples=NUM_WINDOWS, windows_per_block=NUM_WINDOWS)
+    with config_mistakes_explained():
+        dataset, model = DATASETS.build(settings), MODELS.build(config.model).eval()
+    items = [dataset[index] for index in range(NUM_WINDOWS)]
+
+    @torch.no_grad()
+    def predict(count: int) -> list:
+        return model.test_step(pseudo_collate(copy.deepcopy(items[:count])))
+
+    tracks = [BallTrack.from_sample(sample) for sample in predict(NUM_WINDOWS)]
+    frames = len(tracks[0].positions)
+    rows = [
+        ("Ball3DTracker, one window", milliseconds(lambda: predict(1), args.rounds)),
+        (
+            f"Ball3DTracker, {NUM_WINDOWS} windows together",
+            milliseconds(lambda: predict(NUM_WINDOWS), args.rounds // 5 + 1) / NUM_WINDOWS,
+        ),
+        (
+            "least-squares parabola, one window",
+            milliseconds(lambda: [parabola(track) for track in tracks], 3) / NUM_WINDOWS,
+        ),
+    ]
+    print(f"windows of {frames} frames, {args.threads} threads")
+    for name, value in rows:
+        print(f"{name:<40}{value:>10.2f} ms a window")
+
+
+if __name__ == "__main__":
+    main()
