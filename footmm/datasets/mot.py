@@ -256,6 +256,8 @@ def _parse_row(line: str, place: str) -> tuple[int, int, float, float, float, fl
 
 def _world_point(line: str, place: str) -> tuple[float, float, float]:
     fields = line.split(",")[_WORLD_FIELDS]
+    if len(fields) < 3:
+        return (math.nan, math.nan, math.nan)
     try:
         point = tuple(float(text) for text in fields)
     except ValueError as error:
@@ -263,9 +265,7 @@ def _world_point(line: str, place: str) -> tuple[float, float, float]:
             f"{place}: fields 8 to 10 are '{','.join(fields)[:80]}'; give the world point x, y, z "
             "in metres, or -1,-1,-1"
         ) from error
-    if len(point) < 3 or point == (-1.0, -1.0, -1.0):
-        return (math.nan, math.nan, math.nan)
-    return point
+    return (math.nan, math.nan, math.nan) if point == (-1.0, -1.0, -1.0) else point
 
 
 def _explain_row(line: str) -> str:

@@ -16,6 +16,9 @@ _GRASS = ((60, 95), (95, 150), (40, 70))
 _STAND_SHARE, _LINE_SHARE, _LEG_SHARE = 0.12, 0.25, 0.25
 """How often a crop shows a stand instead of turf, a line, and a leg."""
 
+_WHITE_THING_SHARE = 0.7
+"""How often a crop without a ball shows a spot that a detector may take for one."""
+
 _WHITE = (205, 240)
 _NOISE = 4.0
 """Standard deviation of a pixel's brightness."""
@@ -54,12 +57,15 @@ def paint_ball_crop(
         ``(size, size, 3)`` RGB, uint8.
     """
     crop = _background(size, rng)
-    if rng.random() < _LINE_SHARE or ball is None:
+    # Lines and legs are as frequent beside a ball as without one: they must not tell.
+    if rng.random() < _LINE_SHARE:
         _draw_line(crop, rng)
-    if rng.random() < _LEG_SHARE or ball is None:
-        _draw_leg(crop, rng, reaches_middle=ball is None)
+    if rng.random() < _LEG_SHARE:
+        _draw_leg(crop, rng, white_boot=rng.random() < 0.5)
     if ball is not None:
         _lay_ball(crop, ball, corner)
+    elif rng.random() < _WHITE_THING_SHARE:
+        _draw_white_thing(crop, rng)
     crop += rng.normal(0.0, _NOISE, crop.shape[:2])[..., None]
     return np.clip(cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.4, 0.9)), 0, 255).astype(np.uint8)
 
@@ -85,20 +91,36 @@ def _draw_line(crop: np.ndarray, rng: np.random.Generator) -> None:
     cv2.line(crop, start, end, shade, int(rng.integers(1, 7)), cv2.LINE_AA)
 
 
-def _draw_leg(crop: np.ndarray, rng: np.random.Generator, reaches_middle: bool) -> None:
-    """A shin in a sock that comes down from above; its boot may look like a ball."""
+def _draw_leg(crop: np.ndarray, rng: np.random.Generator, white_boot: bool) -> None:
+    """A shin in a sock that comes down from above, and a boot."""
     size = len(crop)
-    reach = 0.15 if reaches_middle else 0.5
-    foot = size * (0.5 + rng.uniform(-reach, reach, 2))
+    foot = size * rng.uniform(0.1, 0.9, 2)
     knee = foot + size * np.array([rng.uniform(-0.3, 0.3), -rng.uniform(0.4, 0.7)])
     sock = tuple(rng.uniform(20, 255, 3).tolist())
-    boot = (float(rng.uniform(150, 255)),) * 3 if reaches_middle else sock
+    boot = (float(rng.uniform(*_WHITE)),) * 3 if white_boot else sock
     width = int(rng.integers(3, 10))
     points = (tuple(point.round().astype(int).tolist()) for point in (knee, foot))
     cv2.line(crop, *points, sock, width, cv2.LINE_AA)
-    axes = (max(2, width), max(2, width // 2 + 1))
-    center = tuple(foot.round().astype(int).tolist())
-    cv2.ellipse(crop, center, axes, rng.uniform(-30, 30), 0, 360, boot, -1, cv2.LINE_AA)
+    _draw_spot(crop, foot, (max(2, width), max(2, width // 2 + 1)), boot, rng)
+
+
+def _draw_white_thing(crop: np.ndarray, rng: np.random.Generator) -> None:
+    """A penalty spot, a glove, some paper: white, near the middle, and flatter than a ball."""
+    place = len(crop) * (0.5 + rng.uniform(-0.1, 0.1, 2))
+    length = int(rng.integers(2, 10))
+    shade = (float(rng.uniform(*_WHITE)),) * 3
+    _draw_spot(crop, place, (length, max(1, round(length * rng.uniform(0.2, 0.7)))), shade, rng)
+
+
+def _draw_spot(
+    crop: np.ndarray,
+    place: np.ndarray,
+    axes: tuple[int, int],
+    color: tuple[float, float, float],
+    rng: np.random.Generator,
+) -> None:
+    center = tuple(place.round().astype(int).tolist())
+    cv2.ellipse(crop, center, axes, rng.uniform(-30, 30), 0, 360, color, -1, cv2.LINE_AA)
 
 
 def _lay_ball(crop: np.ndarray, ball: BallInView, corner: tuple[int, int]) -> None:

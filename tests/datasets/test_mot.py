@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 
+import numpy as np
 import pytest
 
 from footmm.datasets.mot import list_sequences, read_mot_sequence
@@ -129,3 +130,24 @@ def test_sportsmot(realdata, tmp_path):
         assert found == tuple(numbers[key] for key in ("Frames", "GT_Dets", "GT_IDs"))
         assert sequence.image_size == (1280, 720)
         assert sequence.tracks.min() == 0
+
+
+@pytest.mark.parametrize(
+    ("rest", "point"),
+    [
+        ("", None),
+        (",1,1,1", None),
+        (",1,", None),
+        (",1,-1,-1,-1", None),
+        (",1,1.5,-2,0.1", [1.5, -2.0, 0.1]),
+    ],
+)
+def test_world_points_are_read_from_ten_fields(tmp_path, rest, point):
+    folder = tmp_path / "a"
+    (folder / "gt").mkdir(parents=True)
+    (folder / "seqinfo.ini").write_text(
+        "[Sequence]\nframeRate=25\nseqLength=2\nimWidth=100\nimHeight=100\n"
+    )
+    (folder / "gt" / "gt.txt").write_text(f"1,1,2,3,4,5{rest}")
+    (found,) = read_mot_sequence(folder).world_points
+    assert np.isnan(found).all() if point is None else found.tolist() == point

@@ -112,10 +112,10 @@ class SoccerNetBallDataset(BaseDataset):
         test_mode: bool = False,
         **kwargs: Any,
     ) -> None:
-        if num_frames < 1 or num_future < 0 or stride < 1:
+        if min(num_frames, stride) < 1 or min(num_future, min_observed) < 0:
             raise ConfigError(
                 f"SoccerNetBallDataset: num_frames={num_frames} and stride={stride} are at least "
-                f"1, num_future={num_future} at least 0"
+                f"1, num_future={num_future} and min_observed={min_observed} at least 0"
             )
         self.split = split
         self.cameras = cameras
@@ -187,13 +187,13 @@ class SoccerNetBallDataset(BaseDataset):
             pitch_size=self.pitch_size,
             image_size=sequence.image_size,
             camera=sequence.cameras[now],
-            calibrated=sequence.calibrated[now],
-            points=sequence.points[now],
-            diameters=sequence.diameters[now],
+            calibrated=sequence.calibrated[now].copy(),
+            points=sequence.points[now].copy(),
+            diameters=sequence.diameters[now].copy(),
             scores=sequence.detected[now].astype(np.float32),
-            detected=sequence.detected[now],
-            positions=sequence.positions[now],
-            has_position=sequence.has_position[now],
+            detected=sequence.detected[now].copy(),
+            positions=sequence.positions[now].copy(),
+            has_position=sequence.has_position[now].copy(),
             velocities=velocities[now],
             has_velocity=has_velocity[now],
             mode=np.zeros(frames, np.int64),

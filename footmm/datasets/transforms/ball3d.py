@@ -40,6 +40,9 @@ _META = ("sequence", "source", "rate", "frame_ids", "pitch_size", "image_size", 
 _NEAR_PX = 120.0
 """How far most false detections are from the ball: a sock, a penalty mark, a line's end."""
 
+_DETECTOR = 0
+"""Purpose of the randomness, see :func:`sample_generator`."""
+
 _BLUR_SHARE = 0.05
 """Share of a streak's length by which detectors measure the ball too large."""
 
@@ -106,7 +109,7 @@ class SimulateBallDetector(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the window with what a detector sees."""
-        rng = sample_generator(self.seed, results)
+        rng = sample_generator(self.seed, results, _DETECTOR)
         calibrated = self._calibrated(results["calibrated"], rng)
         visible = results["visible"]
         detected = visible & ~self._missed(len(visible), rng)
@@ -218,13 +221,16 @@ class PackBall3DInputs(BaseTransform):
         return {name: part.float() for name, part in parts.items()} | {"observed": observed}
 
 
-def sample_generator(seed: int | None, results: dict[str, Any]) -> np.random.Generator:
+def sample_generator(
+    seed: int | None, results: dict[str, Any], purpose: int
+) -> np.random.Generator:
     """Return a source of randomness of a sample.
 
     Args:
         seed: Decides it together with ``sample_idx``; None: numpy's global state does.
         results: The sample.
+        purpose: Keeps apart transforms of one seed.
     """
     if seed is None:
         return np.random.default_rng(np.random.randint(2**31, size=4))
-    return np.random.default_rng([seed, results["sample_idx"]])
+    return np.random.default_rng([seed, results["sample_idx"], purpose])

@@ -17,6 +17,9 @@ from footmm.registry import TRANSFORMS
 from footmm.simulation.ball_crop import BallInView, paint_ball_crop
 from footmm.simulation.viewpoint import Viewpoint
 
+_CROPS = 1
+"""Purpose of the randomness, see :func:`sample_generator`."""
+
 _SHUTTER = 0.5
 """Share of the time between two frames in which the shutter is open, as in ``blur``."""
 
@@ -67,7 +70,7 @@ class PaintBallCrops(_BallCrops):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the window with crops."""
         detected = results["detected"] & results["visible"]
-        rng = sample_generator(self.seed, results)
+        rng = sample_generator(self.seed, results, _CROPS)
         crops = self.empty(len(detected))
         corners = self.corners(results["points"])
         inside = np.abs(results["true_points"] - results["points"]) < 0.5 * self.size - 1

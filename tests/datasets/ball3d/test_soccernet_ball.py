@@ -44,6 +44,8 @@ def test_boxes_cameras_and_labels_become_windows(root):
     last = dataset[2]
     assert not last["has_future"].any()
     assert not last["detected"][-1]
+    sample["points"][0] = -1
+    assert dataset[0]["points"][0, 0] > 0
     assert dataset.dropped_boxes == {
         "no positive size": 1,
         "outside the image": 1,
@@ -74,6 +76,8 @@ def test_missing_and_broken_files_are_named(root, tmp_path):
         build(root, sequences=["SNMOT-061"])
     with pytest.raises(ConfigError, match="num_frames=0"):
         build(root, num_frames=0)
+    with pytest.raises(ConfigError, match="min_observed=-1"):
+        build(root, min_observed=-1)
     with pytest.raises(DataFormatError, match="lower min_observed"):
         build(root, min_observed=9)
     with pytest.raises(DataFormatError, match="none of 0 windows"):
