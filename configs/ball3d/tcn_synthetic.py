@@ -11,8 +11,8 @@ rate = 25.0
 batch_size = 32
 # The windows are made in the training process, and kept there.
 num_workers = 0
-max_epochs = 4
-warmup_epochs = 0.4
+max_epochs = 3
+warmup_epochs = 0.3
 learning_rate = 2e-3
 
 train_pipeline = [dict(type="SimulateBallDetector"), dict(type="PackBall3DInputs")]

@@ -12,7 +12,7 @@ from mmengine.structures import BaseDataElement
 
 from footmm.errors import DataFormatError
 from footmm.pitch.camera import Camera
-from footmm.structures.samples import as_array
+from footmm.structures.samples import as_array, required
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,14 +86,16 @@ class BallTrack:
         """Read the data sample of a window that :class:`Ball3DTracker` has predicted.
 
         Raises:
-            DataFormatError: The sample lacks a key.
+            DataFormatError: The sample lacks a key, or its arrays do not fit together.
         """
         arrays = {name: as_array(_required(sample, name)) for name in _ARRAYS}
         arrays |= {name: arrays[name].astype(bool) for name in _MASKS}
         arrays |= {name: arrays[name].astype(np.int64) for name in ("mode", "future_mode")}
         image_size = tuple(_required(sample, "image_size"))
+        sequence = str(_required(sample, "sequence"))
+        _check_shapes(arrays, len(_required(sample, "frame_ids")), sequence)
         return cls(
-            sequence=str(_required(sample, "sequence")),
+            sequence=sequence,
             source=str(_required(sample, "source")),
             rate=float(_required(sample, "rate")),
             frame_ids=np.asarray(_required(sample, "frame_ids"), dtype=np.int64),
@@ -153,9 +155,38 @@ _ARRAYS = (*_MASKS, *_NUMBERS)
 
 
 def _required(sample: Mapping[str, Any] | BaseDataElement, key: str) -> Any:
-    if key not in sample:
-        raise DataFormatError(
-            f"a window of '{sample.get('sequence')}' has no '{key}'; look at the test pipeline and "
-            "the model of the config"
-        )
-    return sample.get(key)
+    return required(sample, key, named_by="sequence")
+
+
+def _check_shapes(arrays: Mapping[str, np.ndarray], frames: int, name: str) -> None:
+    """Check that arrays fit to the number of frames, and of frames after the window."""
+    future = len(arrays["future_positions"])
+    for key, array in arrays.items():
+        count = future if "future" in key else frames
+        shape = (count, *_TAILS.get(key, ()))
+        if array.shape != shape:
+            raise DataFormatError(
+                f"a window of sequence '{name}': '{key}' has the shape {array.shape}, it needs to "
+                f"be {shape}"
+            )
+
+
+_TAILS: Mapping[str, tuple[int, ...]] = {
+    "ray_jacobian": (3, 2),
+    "points": (2,),
+    "true_points": (2,),
+    "pred_scales": (2,),
+    "pred_mode_scores": (4,),
+} | dict.fromkeys(
+    (
+        "origins",
+        "rays",
+        "positions",
+        "future_positions",
+        "pred_positions",
+        "pred_velocities",
+        "pred_future",
+    ),
+    (3,),
+)
+"""What the arrays have after the frames."""

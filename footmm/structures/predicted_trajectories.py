@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from mmengine.structures import BaseDataElement
 
-from footmm.errors import DataFormatError
+from footmm.structures.samples import required
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,12 +97,7 @@ class PredictedTrajectories:
 
 
 def _required(sample: Mapping[str, Any] | BaseDataElement, key: str) -> Any:
-    if key not in sample:
-        raise DataFormatError(
-            f"a window of match '{sample.get('match')}' has no '{key}'; look at the test pipeline "
-            "and the model of the config"
-        )
-    return sample.get(key)
+    return required(sample, key, named_by="match")
 
 
 def _array(value: Any, dtype: type = np.float64) -> np.ndarray:

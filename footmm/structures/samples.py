@@ -1,4 +1,4 @@
-"""Reading the data samples of images."""
+"""Reading data samples."""
 
 from __future__ import annotations
 
@@ -12,16 +12,25 @@ from mmengine.structures import BaseDataElement
 from footmm.errors import DataFormatError
 
 
-def required(sample: Mapping[str, Any] | BaseDataElement, key: str) -> Any:
+def required(
+    sample: Mapping[str, Any] | BaseDataElement, key: str, named_by: str | None = None
+) -> Any:
     """Return what a sample has under a key.
+
+    Args:
+        sample: Of an image, or a window of a sequence.
+        key: What is wanted.
+        named_by: The key of the name of the window's sequence; None: it is an image.
 
     Raises:
         DataFormatError: It lacks the key.
     """
     if key not in sample:
+        name = f"sample {sample.get('img_id')} ({sample.get('img_path')})"
+        if named_by is not None:
+            name = f"a window of {named_by} '{sample.get(named_by)}'"
         raise DataFormatError(
-            f"sample {sample.get('img_id')} ({sample.get('img_path')}) has no '{key}'; look at the "
-            "test pipeline and the model of the config"
+            f"{name} has no '{key}'; look at the test pipeline and the model of the config"
         )
     return sample.get(key)
 

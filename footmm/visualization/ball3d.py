@@ -19,6 +19,7 @@ from mmengine.visualization import Visualizer
 
 from footmm.evaluation.functional.ball3d_baselines import BASELINES
 from footmm.evaluation.functional.ball3d_errors import position_errors
+from footmm.pitch.ball_lifting import fill_gaps
 from footmm.pitch.camera import Camera
 from footmm.pitch.dimensions import PitchDimensions
 from footmm.registry import VISUALIZERS
@@ -143,14 +144,14 @@ class Ball3DVisualizer(Visualizer):
 
 
 def choose_tracks(tracks: Sequence[BallTrack], count: int) -> list[BallTrack]:
-    """Return up to half of the tracks the worst ones, then some spread over all.
+    """Choose windows to draw: first the worst ones, half of all that are chosen, then others.
 
     Args:
-        tracks: All of them.
+        tracks: All windows.
         count: How many to return at most.
     """
     errors = np.array([_mean_error(track) for track in tracks])
-    worst = np.argsort(-np.nan_to_num(errors, nan=-1.0), kind="stable")[: count // 2]
+    worst = np.argsort(-np.nan_to_num(errors, nan=-1.0), kind="stable")[: (count + 1) // 2]
     rest = np.setdiff1d(np.arange(len(tracks)), worst)
     spread = rest[np.linspace(0, len(rest) - 1, min(count - len(worst), len(rest))).astype(int)]
     return [tracks[index] for index in (*worst, *spread)]
@@ -258,7 +259,11 @@ def _draw_from_above(ax: Axes, track: BallTrack, paths: Sequence[_Path], frame: 
     ax.plot(ends[..., 0], ends[..., 1], color=BLUE, alpha=0.35, linewidth=3.0, zorder=2)
     _mark(ax, paths, frame, lambda path: path.positions[:, :2])
     everything = np.concatenate([path.positions[:, :2] for path in paths])
-    low, high = np.nanmin(everything, axis=0) - _MARGIN, np.nanmax(everything, axis=0) + _MARGIN
+    everything = everything[np.isfinite(everything).all(-1)]
+    if not len(everything):
+        # Nothing is known: the whole pitch.
+        everything = np.array([[-0.5], [0.5]]) * track.pitch_size
+    low, high = everything.min(axis=0) - _MARGIN, everything.max(axis=0) + _MARGIN
     # Views of all rows have one shape.
     center, half = (low + high) / 2, max((high - low) / 2 / (1.4, 1.0))
     ax.set(
@@ -318,15 +323,18 @@ def _draw_in_frame(ax: Axes, track: BallTrack, frame: int) -> None:
 
 
 def _seen(camera: Camera, points: np.ndarray) -> np.ndarray:
-    """Pixels ``(N, 2)`` of world points in one camera; nan where they are not in the image."""
-    points = torch.as_tensor(np.nan_to_num(points, nan=0.0), dtype=torch.float64)
-    pixels = torch.where(camera.visible(points)[:, None], camera.project(points), torch.nan)
-    return pixels.numpy()
+    """Pixels ``(N, 2)`` of world points in one camera; nan where nan, or not in the image."""
+    known = torch.as_tensor(np.isfinite(points).all(-1))
+    world = torch.as_tensor(np.nan_to_num(points), dtype=torch.float64)
+    shown = (camera.visible(world) & known)[:, None]
+    return torch.where(shown, camera.project(world), torch.nan).numpy()
 
 
 def _deviation_ends(track: BallTrack) -> np.ndarray:
     """Ends ``(2, T, 3)`` of two deviations along the viewing ray, metres."""
-    way = track.pred_positions - track.origins
+    known = torch.as_tensor(track.calibrated)
+    origins = fill_gaps(torch.as_tensor(track.origins), known).numpy()
+    way = track.pred_positions - origins
     length = np.linalg.norm(way, axis=-1, keepdims=True)
     reach = 2.0 * track.pred_scales[:, :1] * way / np.maximum(length, 1e-6)
     return np.stack([track.pred_positions - reach, track.pred_positions + reach])
@@ -343,7 +351,7 @@ def _mark(ax: Axes, paths: Sequence[_Path], frame: int, place: Any) -> None:
 def _with_legend(figure: Figure, rows: np.ndarray) -> np.ndarray:
     handles = {
         label: handle
-        for ax in rows[0]
+        for ax in rows.flat
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True)
     }
     figure.legend(

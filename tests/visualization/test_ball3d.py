@@ -50,8 +50,11 @@ def test_unlabelled_windows_have_no_errors_to_plot(predicted):
     assert set(Ball3DVisualizer().draw_samples([window])) == {"flights"}
 
 
-def test_a_dataset_sample_is_drawn_without_prediction(samples):
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_dataset_sample_is_drawn_without_prediction(samples, labelled):
     sample = samples[0].clone()
+    for name in ("has_position", "has_future"):
+        sample.set_field(sample.get(name) & labelled, name)
     for name in list(sample.keys()):
         if name.startswith("pred_"):
             sample.pop(name)
@@ -64,6 +67,7 @@ def test_a_dataset_sample_is_drawn_without_prediction(samples):
 def test_the_worst_windows_come_first(predicted):
     tracks = [BallTrack.from_sample(sample) for sample in predicted]
     assert choose_tracks(tracks, 2) == [tracks[2], tracks[0]]
+    assert choose_tracks(tracks, 1) == [tracks[2]]
     assert len(choose_tracks(tracks, 9)) == 3
 
 

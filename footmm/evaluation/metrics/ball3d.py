@@ -46,7 +46,8 @@ class Ball3DMetrics(BaseMetric):
     * ``peak_height_error``: metres between the greatest heights of the true and the predicted
       path, window and scored future together, of windows whose ball flies in the last frame;
     * ``mode_accuracy``; ``reprojection_px``: median distance in pixels between the predicted
-      position in the image and the ball, of frames that show it;
+      position in the image and the ball, of frames that show it; where nobody knows its place in
+      the image, and the detection, of frames that have one;
     * ``within_1_sigma`` and ``within_2_sigma``, shares of the errors along the ray within one and
       two stated deviations; ``reliable``, the share of frames not flagged.
 
@@ -112,8 +113,9 @@ def _measure(track: BallTrack) -> _Entry:
         deviations = track.pred_scales[scored, 0]
         entry[f"within_{factor}_sigma"] = is_calibrated_within(entry["along"], deviations, factor)
     modes = track.pred_mode_scores.argmax(-1) == track.mode
-    shown = track.visible & track.calibrated
-    misses = np.linalg.norm(track.project(track.pred_positions) - track.true_points, axis=-1)
+    shown = np.where(track.visible, track.calibrated, track.observed & ~track.visible.any())
+    places = np.where(track.visible[:, None], track.true_points, track.points)
+    misses = np.linalg.norm(track.project(track.pred_positions) - places, axis=-1)
     return (
         entry
         | _measure_flight(track)

@@ -155,6 +155,22 @@ def test_samples_that_lack_a_key_are_named(samples):
         evaluate(lacking)
 
 
+@pytest.mark.parametrize("name", ["pred_positions", "pred_scales", "pred_future"])
+def test_arrays_of_a_wrong_shape_are_named(samples, name):
+    wrong = copy.deepcopy(samples[:1])
+    wrong[0][name] = wrong[0][name][:-1]
+    with pytest.raises(DataFormatError, match=f"'{name}' has the shape"):
+        evaluate(wrong)
+
+
+def test_detections_stand_in_for_an_unknown_truth_in_the_image(samples):
+    unknown = copy.deepcopy(samples)
+    for sample in unknown:
+        sample["visible"] = torch.zeros_like(sample["visible"])
+    # The detector's own error: 0.7 px and 5 % of the diameter in each direction.
+    assert 0.5 < evaluate(unknown)["ball3d/reprojection_px"] < 3.0
+
+
 def test_it_is_registered():
     init_default_scope("footmm")
     assert isinstance(METRICS.build(dict(type="Ball3DMetrics")), Ball3DMetrics)
