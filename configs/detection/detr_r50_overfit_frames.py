@@ -5,7 +5,7 @@ _base_ = ["detr_r50.py"]
 input_size = (128, 224)
 batch_size = 8
 num_workers = 0
-max_epochs = 200
+max_epochs = 140
 learning_rate = 1e-4
 
 _size = (input_size[1], input_size[0])

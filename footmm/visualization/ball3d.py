@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from mmengine.structures import BaseDataElement
 from mmengine.visualization import Visualizer
 
@@ -59,6 +60,12 @@ _LONGEST_ERROR = 10.0
 
 #: Seconds for which an animation's last picture is held.
 _HOLD_S = 1.5
+
+#: Characters of a sequence's name that a view has room for.
+_MAX_NAME = 30
+
+_LOST_MARK = dict(linestyle="none", marker="x", color=VERMILION, markersize=6, zorder=5)
+"""Places that must not be trusted."""
 
 _CURVES: Mapping[str, tuple[str, Any]] = {
     "model": (BLUE, "solid"),
@@ -248,7 +255,14 @@ def _draw_views(axes: Sequence[Axes], track: BallTrack, frame: int) -> None:
     _draw_from_above(above, track, paths, frame)
     _draw_from_side(side, track, paths, frame)
     last = frame == len(track.positions) - 1
-    _draw_in_frame(image, track, len(track.positions) // 2 if last else frame)
+    _draw_in_frame(image, track, _middle_frame(track) if last else frame)
+
+
+def _middle_frame(track: BallTrack) -> int:
+    """The frame nearest to the middle whose camera is known; the middle one if none is."""
+    middle = len(track.positions) // 2
+    known = np.flatnonzero(track.calibrated)
+    return int(known[np.abs(known - middle).argmin()]) if len(known) else middle
 
 
 def _draw_from_above(ax: Axes, track: BallTrack, paths: Sequence[_Path], frame: int) -> None:
@@ -258,6 +272,8 @@ def _draw_from_above(ax: Axes, track: BallTrack, paths: Sequence[_Path], frame: 
     ends = _deviation_ends(track)[:, ::_EVERY]
     ax.plot(ends[..., 0], ends[..., 1], color=BLUE, alpha=0.35, linewidth=3.0, zorder=2)
     _mark(ax, paths, frame, lambda path: path.positions[:, :2])
+    lost = track.pred_positions[~track.pred_reliable]
+    ax.plot(*lost[:, :2].T, label="not reliable", **_LOST_MARK)
     everything = np.concatenate([path.positions[:, :2] for path in paths])
     everything = everything[np.isfinite(everything).all(-1)]
     if not len(everything):
@@ -276,7 +292,10 @@ def _draw_from_above(ax: Axes, track: BallTrack, paths: Sequence[_Path], frame: 
 def _title(track: BallTrack) -> str:
     error = _mean_error(track)
     text = "" if np.isnan(error) else f", mean error {error:.2f} m"
-    return f"{track.sequence}, frames {track.frame_ids[0]} to {track.frame_ids[-1]}{text}"
+    name = track.sequence
+    if len(name) > _MAX_NAME:
+        name = f"{name[: _MAX_NAME // 2]} … {name[-_MAX_NAME // 2 :]}"
+    return f"{name}, frames {track.frame_ids[0]} to {track.frame_ids[-1]}{text}"
 
 
 def _draw_from_side(ax: Axes, track: BallTrack, paths: Sequence[_Path], frame: int) -> None:
@@ -287,6 +306,8 @@ def _draw_from_side(ax: Axes, track: BallTrack, paths: Sequence[_Path], frame: i
         ax.plot(time[span], path.positions[:, 2], **path.style)
     low, high = np.sort(_deviation_ends(track)[..., 2], axis=0)
     ax.fill_between(time[:frames], low.clip(min=0.0), high, color=BLUE, alpha=0.18, linewidth=0)
+    lost = ~track.pred_reliable
+    ax.plot(time[:frames][lost], track.pred_positions[lost, 2], **_LOST_MARK)
     missed = ~track.observed
     ax.plot(time[:frames][missed], np.zeros(missed.sum()), "|", color=VERMILION, markersize=9)
     _mark(ax, paths, frame, lambda path: np.column_stack([time[:frames], path.positions[:, 2]]))
@@ -315,11 +336,18 @@ def _draw_in_frame(ax: Axes, track: BallTrack, frame: int) -> None:
     # Rays are as good as points: a camera turns, it hardly moves.
     far = track.camera.position[frame].numpy() + 60.0 * track.rays[track.observed]
     detections = _seen(camera, far)
-    ax.plot(*detections.T, "x", color=VERMILION, markersize=5, label="detected", zorder=3)
+    ax.plot(*detections.T, "+", color=VERMILION, markersize=6, label="detected", zorder=3)
     for path in _paths(track)[::2]:
         ax.plot(*_seen(camera, path.positions).T, zorder=4, **path.style)
     spot = _seen(camera, track.pred_positions[frame : frame + 1])[0]
-    ax.plot(*spot, "o", markersize=13, markerfacecolor="none", markeredgecolor=BLUE, zorder=5)
+    ring = dict(markerfacecolor="none", markeredgecolor=BLUE, linestyle="none")
+    ax.plot(*spot, "o", markersize=13, label="predicted, in this frame", zorder=5, **ring)
+    # Across the ray two deviations are a few pixels; along it they cannot be seen from here.
+    if np.isfinite(spot).all():
+        way = track.pred_positions[frame] - track.origins[frame]
+        focal_length = float(camera.intrinsics[0, 0])
+        radius = 2.0 * track.pred_scales[frame, 1] * focal_length / max(np.linalg.norm(way), 1.0)
+        ax.add_patch(Circle(spot, radius, color=BLUE, alpha=0.35, linewidth=0, zorder=4))
 
 
 def _seen(camera: Camera, points: np.ndarray) -> np.ndarray:

@@ -115,7 +115,6 @@ class SyntheticBall3DDataset(BaseDataset):
     def _sample(self, number: int, window: BallWindow) -> dict:
         settings = self._windows.settings
         frames = settings.num_frames
-        known, known_later = np.ones(frames, bool), np.ones(settings.num_future, bool)
         position, velocity = window.ball_position[:frames], window.ball_velocity[:frames]
         mode = window.ball_mode.astype(np.int64)
         return dict(
@@ -126,16 +125,16 @@ class SyntheticBall3DDataset(BaseDataset):
             pitch_size=(settings.pitch.length, settings.pitch.width),
             image_size=settings.image_size,
             camera=window.camera,
-            calibrated=known,
+            calibrated=np.ones(frames, bool),
             positions=position,
-            has_position=known,
+            has_position=np.ones(frames, bool),
             velocities=velocity,
-            has_velocity=known,
+            has_velocity=np.ones(frames, bool),
             mode=mode[:frames],
-            has_mode=known,
+            has_mode=np.ones(frames, bool),
             future_positions=window.ball_position[frames:],
-            has_future=known_later,
+            has_future=np.ones(settings.num_future, bool),
             future_mode=mode[frames:],
-            has_future_mode=known_later,
-            **image_truth(window.camera, known, position, velocity, settings.rate),
+            has_future_mode=np.ones(settings.num_future, bool),
+            **image_truth(window.camera, np.ones(frames, bool), position, velocity, settings.rate),
         )

@@ -14,9 +14,9 @@ PRIOR_SPREADS = {"drag": 0.3, "lift": 0.3, "rolling_deceleration": 0.3, "restitu
 """What published values differ by: shares of the first three (drag coefficients 0.2 to 0.47 about
 the drag crisis, rolling 0.3 to 0.9 m/s²), and 0.25 of the restitution's logit (0.67 to 0.77)."""
 
-_LIMITS = (200.0, 45.0, 120.0)
+_LIMITS = (200.0, 45.0, 450.0)
 """Of position, velocity and spin, metres, metres a second, radians a second: longer vectors of a
-state are cut."""
+state are cut. A ball that rolls at 45 m/s spins with 410 rad/s."""
 
 
 class LearnableBallPhysics(BaseModule):

@@ -16,7 +16,8 @@ _FARTHEST = 500.0
 """Metres; what an untrained network says beyond is cut, so that nothing overflows."""
 
 _FASTEST = 60.0
-_MOST_SPIN = 150.0
+_MOST_SPIN = 550.0
+"""Radians a second: a ball that rolls as fast as the fastest one spins as much."""
 
 
 @MODELS.register_module()
@@ -29,7 +30,8 @@ class PhysicsConstraintLoss(nn.Module):
 
     * ``gravity``: distance in metres of the next position, and in metres a second, times the time
       between frames, of the next velocity, from what follows; bounces included;
-    * ``contact``: metres that a ball is below its radius, and that a rolling ball is off it;
+    * ``contact``: metres that a ball is below its radius, and that a rolling ball is off it or
+      leaves it within a frame;
     * ``energy``: joules a kilogramme, over gravity (so metres of height), that are gained;
     * ``speed``: metres a second above ``max_speed``, wherever the weight is not zero.
 
@@ -92,7 +94,8 @@ class PhysicsConstraintLoss(nn.Module):
 
     def terms(self, pred: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
         """The four terms by name, without their weights; arguments as in :meth:`forward`."""
-        position, velocity, spin = full_precision(pred).split(3, -1)
+        pred = torch.where(weight[..., None] > 0, full_precision(pred), 0.0)
+        position, velocity, spin = pred.split(3, -1)
         radius = float(self.physics.radius)
         position, velocity, spin = (
             _limited(vectors, limit)
@@ -110,10 +113,11 @@ class PhysicsConstraintLoss(nn.Module):
         moved = step(_frames(now, slice(None, -1)), 1.0 / self.rate, self.physics)
         height = position[..., 2] - radius
         off_ground = (-height).clamp(min=0.0) + rolls * height.clamp(min=0.0)
+        off_ground = off_ground + rolls * velocity[..., 2].abs() / self.rate
         rolling = BallState(position, velocity, spin, rolls)
         stored = energy(rolling, self.physics) / (self.physics.mass * self.physics.gravity)
         gain = (stored[:, 1:] - stored[:, :-1] - 1e-4).clamp(min=0.0)
-        speed = torch.linalg.vector_norm(full_precision(pred)[..., 3:6], dim=-1)
+        speed = torch.linalg.vector_norm(pred[..., 3:6], dim=-1)
         return {
             "gravity": _mean(
                 smooth_length(moved.position - position[:, 1:], 0.1)

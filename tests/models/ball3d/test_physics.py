@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from footmm.models.ball3d.physics import PRIOR_SPREADS, LearnableBallPhysics
-from footmm.pitch.ballistics import BallPhysics, BallState, simulate
+from footmm.pitch.ballistics import BallPhysics, BallState, rolling_spin, simulate
 
 STATE = (
     torch.tensor([[0.0, 0.0, 1.0], [10.0, 5.0, 0.11]], dtype=torch.float64),
@@ -24,6 +24,14 @@ def test_it_begins_with_the_priors():
     coarse = layer.roll_out(*STATE, 25, 25.0, every=5)
     assert torch.allclose(coarse, path[:, 4::5], atol=2e-2)
     assert layer.prior_loss() == 0
+
+
+def test_a_ball_that_rolls_fast_is_not_braked():
+    position, velocity = torch.tensor([[0.0, 0.0, 0.1098]]), torch.tensor([[25.0, 0.0, 0.0]])
+    spin = rolling_spin(velocity)
+    path = LearnableBallPhysics().roll_out(position, velocity, spin, 25, 25.0)
+    exact = simulate(BallState.of(position, velocity, spin), 1.0, 25.0)
+    assert torch.allclose(path[0], exact.positions[1:, 0], atol=1e-3)
 
 
 @pytest.mark.parametrize("name", PRIOR_SPREADS)
@@ -55,8 +63,8 @@ def test_a_flight_teaches_drag_and_restitution():
         (layer.roll_out(*STATE, 10, 5.0) - truth).square().mean().backward()
         optimizer.step()
     learned = layer.physics()
-    assert float(learned.drag) == pytest.approx(0.2, abs=0.03)
-    assert float(learned.restitution) == pytest.approx(0.6, abs=0.03)
+    assert learned.drag.item() == pytest.approx(0.2, abs=0.03)
+    assert learned.restitution.item() == pytest.approx(0.6, abs=0.03)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1e4])

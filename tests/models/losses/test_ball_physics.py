@@ -35,6 +35,32 @@ def test_exact_flights_cost_nothing(flights, dtype):
     assert {0, 1} == set(modes.flatten().tolist())
 
 
+def test_balls_that_roll_fast_cost_nothing_each():
+    """They spin with up to 310 rad/s."""
+    settings = FlightSettings(num_frames=10, rate=RATE, shares=(0.0, 1.0, 0.0, 0.0))
+    found = sample_flights(64, 2, settings)
+    assert (found.spins**2).sum(-1).max() > 200.0**2
+    loss = PhysicsConstraintLoss(RATE)
+    for number in range(64):
+        parts = (found.positions, found.velocities, found.spins)
+        states = torch.cat([torch.from_numpy(part[number : number + 1]) for part in parts], -1)
+        modes = torch.where(torch.from_numpy(found.rolling[number : number + 1]), 1, 0)
+        assert loss(states, modes, torch.ones(1, 10)) < 1e-5
+
+
+def test_masked_frames_may_be_nan(flights):
+    states, modes = flights
+    weight = torch.ones(modes.shape)
+    weight[:, 5] = 0.0
+    broken = states.clone()
+    broken[:, 5] = torch.nan
+    broken.requires_grad_()
+    loss = PhysicsConstraintLoss(RATE)(broken, modes, weight)
+    loss.backward()
+    assert loss < 1e-5
+    assert broken.grad.isfinite().all()
+
+
 @pytest.mark.parametrize(
     ("term", "change"),
     [
