@@ -6,13 +6,13 @@ Prints a table: milliseconds a window, one at a time and in batches, and the par
 from __future__ import annotations
 
 import argparse
-import copy
 import statistics
 import time
 from collections.abc import Callable
 
 import torch
 from mmengine.dataset import pseudo_collate
+from mmengine.registry import init_default_scope
 
 from footmm.apis.config import load_config
 from footmm.apis.runner import config_mistakes_explained
@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    init_default_scope("footmm")
     config = load_config(CONFIG)
     settings = config.test_dataloader.dataset
     settings.update(num_samples=NUM_WINDOWS, windows_per_block=NUM_WINDOWS)
@@ -48,17 +49,15 @@ def main() -> None:
         dataset, model = DATASETS.build(settings), MODELS.build(config.model).eval()
     items = [dataset[index] for index in range(NUM_WINDOWS)]
 
-    @torch.no_grad()
-    def predict(count: int) -> list:
-        return model.test_step(pseudo_collate(copy.deepcopy(items[:count])))
-
-    tracks = [BallTrack.from_sample(sample) for sample in predict(NUM_WINDOWS)]
+    one, many = pseudo_collate(items[:1]), pseudo_collate(items)
+    predict = torch.no_grad()(model.test_step)
+    tracks = [BallTrack.from_sample(sample) for sample in predict(many)]
     frames = len(tracks[0].positions)
     rows = [
-        ("Ball3DTracker, one window", milliseconds(lambda: predict(1), args.rounds)),
+        ("Ball3DTracker, one window", milliseconds(lambda: predict(one), args.rounds)),
         (
             f"Ball3DTracker, {NUM_WINDOWS} windows together",
-            milliseconds(lambda: predict(NUM_WINDOWS), args.rounds // 5 + 1) / NUM_WINDOWS,
+            milliseconds(lambda: predict(many), args.rounds // 5 + 1) / NUM_WINDOWS,
         ),
         (
             "least-squares parabola, one window",

@@ -383,18 +383,24 @@ class BallisticFits:
         weights: Tensor,
         velocities: Tensor | None,
     ) -> FittedMotion:
+        groups = [
+            [window for window in windows if window.rolls is rolls] for rolls in (False, True)
+        ]
         parts = [
             self._solve(
                 sights,
-                self._sight(sights, weights, window.rolls),
-                window,
-                self._acceleration(sights, velocities, window.rolls),
+                self._sight(sights, weights, group[0].rolls),
+                group,
+                self._acceleration(sights, velocities, group[0].rolls),
             )
-            for window in windows
+            for group in groups
+            if group
         ]
+        fitted = [window for group in groups for window in group]
+        order = torch.tensor([fitted.index(window) for window in windows], device=weights.device)
         return FittedMotion(
             *(
-                torch.cat(part, axis)
+                torch.cat(part, axis).index_select(axis, order)
                 for part, axis in zip(zip(*parts, strict=True), _FIT_AXES, strict=True)
             )
         )
@@ -434,19 +440,28 @@ class BallisticFits:
         return down - drag * speed.clamp(max=_FASTEST) * velocities
 
     def _solve(
-        self, sights: _Sights, sight: Sight, window: FitWindow, acceleration: Tensor
+        self, sights: _Sights, sight: Sight, windows: Sequence[FitWindow], acceleration: Tensor
     ) -> FittedMotion:
-        frames = torch.arange(sights.rays.shape[-2], device=sights.rays.device)
-        steps = (frames[None, :] - frames[:, None]).double()
-        moments = _Moments.of(sight, window.kernel(steps), steps / self.rate)
+        """Solve several windows around every frame at once."""
+        count, frames = len(windows), sights.rays.shape[-2]
+        numbers = torch.arange(frames, device=sights.rays.device)
+        steps = (numbers[None, :] - numbers[:, None]).double()
+        kernels = torch.cat([window.kernel(steps) for window in windows])
+        moments = _Moments.of(sight, kernels, steps.repeat(count, 1) / self.rate)
         solution, covariance, residuals = moments.solve(
-            acceleration[..., 0, :, :], _ACCELERATION_DEVIATIONS[window.rolls]
+            torch.cat([acceleration[..., 0, :, :]] * count, -2),
+            _ACCELERATION_DEVIATIONS[windows[0].rolls],
         )
-        variance = sights.rays[..., None, :] @ covariance[..., :3, :3] @ sights.rays[..., None]
+        rays = torch.cat([sights.rays] * count, -2)
+        variance = rays[..., None, :] @ covariance[..., :3, :3] @ rays[..., None]
         position, velocity = solution.split(3, -1)
-        parts = position, velocity, variance[..., 0, 0].clamp(min=0.0).sqrt(), residuals
+        deviation = variance[..., 0, 0].clamp(min=0.0).sqrt()
+        shape = (count, frames)
         return FittedMotion(
-            *(part.unsqueeze(axis) for part, axis in zip(parts, _FIT_AXES, strict=True))
+            position.unflatten(-2, shape),
+            velocity.unflatten(-2, shape),
+            deviation.unflatten(-1, shape),
+            residuals.unflatten(-1, shape),
         )
 
 
