@@ -25,7 +25,9 @@ def clock(monkeypatch):
 def terminal_hook(monkeypatch):
     monkeypatch.setattr(progress_bar, "SECONDS_BETWEEN_REFRESHES", 0.0)
     hook = RichProgressHook()
-    hook.console = Console(file=io.StringIO(), force_terminal=True, width=100)
+    monkeypatch.setenv("TERM", "xterm")
+    # Tests of notebooks leave IPython in the process, which rich takes for a notebook.
+    hook.console = Console(file=io.StringIO(), force_terminal=True, force_jupyter=False, width=100)
     yield hook
     hook.close()
 
