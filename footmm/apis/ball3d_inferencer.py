@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
-from footmm.apis.model import init_model
+from footmm.apis.window_inferencer import WindowInferencer
 from footmm.compat.checkpoints import AtomicLocalBackend
 from footmm.datasets.ball3d import SoccerNetBallDataset
 from footmm.errors import ConfigError, DataFormatError
@@ -51,12 +50,8 @@ class BallPath3D:
     def of(cls, tracks: Sequence[BallTrack]) -> BallPath3D:
         """Join overlapping windows: each frame is told by the window in whose middle it is most."""
         frame_ids = np.concatenate([track.frame_ids for track in tracks])
-        off_middle = np.concatenate(
-            [
-                np.abs(np.arange(len(ids)) - (len(ids) - 1) / 2)
-                for ids in (t.frame_ids for t in tracks)
-            ]
-        )
+        places = [np.arange(len(track.frame_ids)) for track in tracks]
+        off_middle = np.concatenate([np.abs(place - place.mean()) for place in places])
         order = np.lexsort((off_middle, frame_ids))
         chosen = order[np.unique(frame_ids[order], return_index=True)[1]]
         parts = (
@@ -84,7 +79,7 @@ class BallPath3D:
         AtomicLocalBackend().put_text("\n".join(lines) + "\n", path)
 
 
-class Ball3DInferencer:
+class Ball3DInferencer(WindowInferencer):
     """Tells where the ball is in the windows of a sequence.
 
     Args:
@@ -105,10 +100,7 @@ class Ball3DInferencer:
         device: str | None = None,
         batch_size: int = 32,
     ) -> None:
-        if batch_size < 1:
-            raise ConfigError(f"batch_size is {batch_size}, it must be at least 1")
-        self.model = init_model(config, checkpoint, device)
-        self.batch_size = batch_size
+        super().__init__(config, checkpoint, device, batch_size)
         if not isinstance(self.model, Ball3DTracker):
             raise ConfigError(
                 f"config '{self.model.cfg.filename}' is of the model {type(self.model).__name__}, "
@@ -156,8 +148,7 @@ class Ball3DInferencer:
 
     def __call__(self, dataset: SoccerNetBallDataset) -> Iterator[BallTrack]:
         """Predict all windows of a dataset, in its order, while they are asked for."""
-        numbers = iter(range(len(dataset)))
-        while batch := list(islice(numbers, self.batch_size)):
+        for items in self.batches(dataset):
             with torch.no_grad():
-                samples = self.model.test_step(pseudo_collate([dataset[i] for i in batch]))
+                samples = self.model.test_step(pseudo_collate(items))
             yield from map(BallTrack.from_sample, samples)

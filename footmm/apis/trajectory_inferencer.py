@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,24 +13,14 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import BaseDataElement
 
-from footmm.apis.model import init_model
 from footmm.apis.runner import config_mistakes_explained
+from footmm.apis.window_inferencer import WindowDataset, WindowInferencer
 from footmm.datasets.trajectory.trajectories_npz import TrajectoriesNpz
 from footmm.errors import ConfigError, DataFormatError
 from footmm.models.trajectory import Baller2Vec
 from footmm.models.trajectory.encoder import Tracks
 from footmm.registry import DATASETS
 from footmm.structures.predicted_trajectories import PredictedTrajectories
-
-
-class WindowDataset(Protocol):
-    """A dataset of windows, which its pipeline has packed into ``inputs`` and ``data_samples``."""
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        """Return a window."""
-
-    def __len__(self) -> int:
-        """Return the number of windows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +45,7 @@ class InferredWindow:
     agents: np.ndarray
 
 
-class TrajectoryInferencer:
+class TrajectoryInferencer(WindowInferencer):
     """Predicts futures and makes vectors of windows, a batch at a time.
 
     Args:
@@ -77,10 +66,7 @@ class TrajectoryInferencer:
         device: str | None = None,
         batch_size: int = 64,
     ) -> None:
-        if batch_size < 1:
-            raise ConfigError(f"batch_size is {batch_size}, it must be at least 1")
-        self.model = init_model(config, checkpoint, device)
-        self.batch_size = batch_size
+        super().__init__(config, checkpoint, device, batch_size)
         self._check_model()
 
     @property
@@ -145,9 +131,8 @@ class TrajectoryInferencer:
             ConfigError: The dataset's pipeline does not pack its windows.
             DataFormatError: Windows are of another rate or length than the model's.
         """
-        numbers = iter(range(len(dataset)) if indices is None else indices)
-        while batch := list(islice(numbers, self.batch_size)):
-            yield from self._infer([dataset[number] for number in batch])
+        for items in self.batches(dataset, indices):
+            yield from self._infer(items)
 
     def _infer(self, items: list[dict[str, Any]]) -> Iterator[InferredWindow]:
         for item in items:

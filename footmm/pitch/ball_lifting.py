@@ -157,6 +157,27 @@ def fill_gaps(values: Tensor, known: Tensor) -> Tensor:
     return torch.where(none[..., None], torch.zeros_like(filled), filled)
 
 
+def fill_sights(
+    rays: Tensor, ray_jacobian: Tensor, diameters: Tensor, observed: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Fill what detections tell in the frames without one, see :func:`fill_gaps`.
+
+    Args:
+        rays: ``(B..., T, 3)``, unit vectors.
+        ray_jacobian: ``(B..., T, 3, 2)``.
+        diameters: ``(B..., T)``, pixels.
+        observed: ``(B..., T)`` bool.
+
+    Returns:
+        The same of all frames; rays are unit vectors again, zeros in windows without a detection.
+    """
+    rays = fill_gaps(rays, observed)
+    length = torch.linalg.vector_norm(rays, dim=-1, keepdim=True)
+    jacobian = fill_gaps(ray_jacobian.flatten(-2), observed).unflatten(-1, (3, 2))
+    sizes = fill_gaps(diameters[..., None], observed)[..., 0]
+    return rays / length.clamp(min=1e-6), jacobian, sizes
+
+
 def _take_frames(values: Tensor, index: Tensor) -> Tensor:
     return values.gather(-2, index[..., None].expand(*index.shape, values.shape[-1]))
 
@@ -372,7 +393,7 @@ class BallisticFits:
         for _ in range(_TRUST_ROUNDS):
             first = self._fit(sights, [_FIRST_WINDOW], weights, None)
             weights = known * _trust(first.positions[..., 0, :, :], *seen, self.outlier)
-        fits = self._fit(sights, self.windows, weights, first.velocities)
+        fits = self._fit(sights, self.windows, weights, first.velocities[..., 0, :, :])
         fits = fits._replace(positions=fits.positions + center[..., None, None, :])
         return FittedMotion(*(part.to(dtype) for part in fits)), weights.to(dtype)
 
@@ -386,14 +407,16 @@ class BallisticFits:
         groups = [
             [window for window in windows if window.rolls is rolls] for rolls in (False, True)
         ]
+        sight = self._sight(sights, weights)
+        grounded = self._on_ground(sight, sights, weights)
         parts = [
             self._solve(
                 sights,
-                self._sight(sights, weights, group[0].rolls),
+                told,
                 group,
                 self._acceleration(sights, velocities, group[0].rolls),
             )
-            for group in groups
+            for told, group in zip((sight, grounded), groups, strict=True)
             if group
         ]
         fitted = [window for group in groups for window in group]
@@ -405,32 +428,32 @@ class BallisticFits:
             )
         )
 
-    def _sight(self, sights: _Sights, weights: Tensor, rolls: bool) -> Sight:
-        """What frames tell: across the ray, along it and, of a rolling ball, the height."""
+    def _sight(self, sights: _Sights, weights: Tensor) -> Sight:
+        """What frames tell: across the ray, and roughly along it."""
         along = sights.rays[..., None] * sights.rays[..., None, :]
         eye = torch.eye(3).to(along)
         distance = sights.depth.clamp(min=_NEAREST)
         across_deviation = distance * sights.angle.clamp(min=1e-7) * self.pixel_deviation
         across = (weights / across_deviation.square())[..., None, None] * (eye - along)
         depth = (weights / (distance * self.size_deviation).square())[..., None, None] * along
-        information = across + depth
-        point = sights.origins + sights.depth[..., None] * sights.rays
-        if not rolls:
-            return Sight(point, information)
+        return Sight(sights.origins + sights.depth[..., None] * sights.rays, across + depth)
+
+    def _on_ground(self, sight: Sight, sights: _Sights, weights: Tensor) -> Sight:
+        """What frames tell if the ball is on the ground."""
+        eye = torch.eye(3).to(sight.information)
         level = (weights / _ROLLING_DEVIATION**2)[..., None, None] * torch.outer(eye[2], eye[2])
-        ground = torch.zeros_like(point)
+        ground = torch.zeros_like(sight.point)
         ground[..., 2] = self.physics.radius - sights.center_height[..., None]
-        pulled = information @ point[..., None] + level @ ground[..., None]
+        pulled = sight.information @ sight.point[..., None] + level @ ground[..., None]
         # A frame without weight tells nothing, so any point will do.
-        joined = information + level
+        joined = sight.information + level
         return Sight(torch.linalg.solve(joined + 1e-9 * eye, pulled)[..., 0], joined)
 
     def _acceleration(self, sights: _Sights, velocities: Tensor | None, rolls: bool) -> Tensor:
-        """Accelerations ``(B..., 1, T, 3)`` at the velocities ``(B..., 1, T, 3)``."""
+        """Accelerations ``(B..., T, 3)`` at velocities ``(B..., T, 3)``; None: not known yet."""
         down = sights.rays.new_tensor((0.0, 0.0, -1.0)) * self.physics.gravity
         if velocities is None:
-            down = down.expand_as(sights.rays)[..., None, :, :]
-            return torch.zeros_like(down) if rolls else down
+            return torch.zeros_like(sights.rays) if rolls else down.expand_as(sights.rays)
         if rolls:
             flat = velocities * velocities.new_tensor((1.0, 1.0, 0.0))
             pace = torch.linalg.vector_norm(flat, dim=-1, keepdim=True)
@@ -449,7 +472,7 @@ class BallisticFits:
         kernels = torch.cat([window.kernel(steps) for window in windows])
         moments = _Moments.of(sight, kernels, steps.repeat(count, 1) / self.rate)
         solution, covariance, residuals = moments.solve(
-            torch.cat([acceleration[..., 0, :, :]] * count, -2),
+            torch.cat([acceleration] * count, -2),
             _ACCELERATION_DEVIATIONS[windows[0].rolls],
         )
         rays = torch.cat([sights.rays] * count, -2)

@@ -280,6 +280,14 @@ def rolling_spin(velocity: Any, physics: BallPhysics | None = None) -> Tensor:
     return torch.stack((-y, x, torch.zeros_like(x)), -1)
 
 
+def limited(vectors: Tensor, limit: float) -> Tensor:
+    """Return vectors ``(B..., 3)``, those longer than a limit cut to it.
+
+    For what a network says of a state before it is followed: nothing overflows.
+    """
+    return vectors * (limit / _norm(vectors).clamp(min=limit))
+
+
 def step(state: BallState, duration: float, physics: BallPhysics) -> BallState:
     """Move balls on by one time step (fourth-order Runge-Kutta between contacts).
 

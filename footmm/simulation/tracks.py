@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
+from typing import Any
 
 import numpy as np
 
@@ -40,6 +41,23 @@ class BallMode(IntEnum):
     """At the feet of a player."""
     OUT = 3
     """Out of play: from crossing a line until the restart is taken."""
+
+
+def is_untouched(before: Any, after: Any) -> Any:
+    """Whether nobody touches the ball from one frame to the next.
+
+    It flies or rolls in both, and does not take off: a ball that rolls flies again when kicked.
+
+    Args:
+        before: Modes of frames, an array or a tensor.
+        after: Those of the next frames, of the same shape.
+
+    Returns:
+        Booleans of that shape.
+    """
+    flies = before == BallMode.FLY
+    rolls = (before == BallMode.ROLL) & (after == BallMode.ROLL)
+    return rolls | flies & ((after == BallMode.FLY) | (after == BallMode.ROLL))
 
 
 class Phase(IntEnum):

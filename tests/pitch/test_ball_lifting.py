@@ -13,6 +13,7 @@ from footmm.pitch.ball_lifting import (
     FitWindow,
     angular_diameter,
     fill_gaps,
+    fill_sights,
     fit_parabola,
     ground_points,
     pixel_angle,
@@ -163,3 +164,14 @@ def test_impossible_fits_are_refused():
         BallisticFits(rate=0.0)
     with pytest.raises(ConfigError, match="0 windows"):
         BallisticFits(windows=())
+
+
+def test_filled_sights_are_unit_rays_between_the_detections(flight):
+    _, rays, jacobian, diameters = film(flight.positions)
+    observed = torch.ones(FRAMES, dtype=torch.bool)
+    observed[3:9] = False
+    filled = fill_sights(rays, jacobian, diameters, observed)
+    assert torch.allclose(filled[0].norm(dim=-1), torch.ones(FRAMES, dtype=rays.dtype))
+    assert torch.equal(filled[1][observed], jacobian[observed])
+    assert torch.allclose(filled[2][3:9], diameters[3:9], rtol=0.05)
+    assert not any(part.any() for part in fill_sights(rays, jacobian, diameters, observed & False))

@@ -14,6 +14,7 @@ from footmm.simulation.tracks import (
     MatchTracks,
     first_frame,
     hermite,
+    is_untouched,
     strategy_index,
 )
 
@@ -129,3 +130,12 @@ def test_an_unknown_strategy_is_explained():
         strategy_index("hi_press")
     with pytest.raises(ConfigError, match="'set_piece' is no strategy to choose"):
         strategy_index("set_piece", ("low_block",))
+
+
+def test_nobody_touches_a_ball_that_flies_on_or_rolls_on():
+    fly, roll = BallMode.FLY, BallMode.ROLL
+    free = {(fly, fly), (fly, roll), (roll, roll)}
+    for before in BallMode:
+        for after in BallMode:
+            told = is_untouched(np.array([before]), np.array([after]))
+            assert told.tolist() == [(before, after) in free]

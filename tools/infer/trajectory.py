@@ -22,11 +22,8 @@ from mmengine.utils import ProgressBar
 from footmm.apis.cli import add_config_arguments, prepare_folder, report_errors
 from footmm.apis.config import load_config
 from footmm.apis.trajectory_embeddings import TrajectoryEmbeddings
-from footmm.apis.trajectory_inferencer import (
-    InferredWindow,
-    TrajectoryInferencer,
-    WindowDataset,
-)
+from footmm.apis.trajectory_inferencer import InferredWindow, TrajectoryInferencer
+from footmm.apis.window_inferencer import WindowDataset
 from footmm.engine.hooks.validation_pictures import write_png
 from footmm.structures.predicted_trajectories import PredictedTrajectories
 from footmm.visualization.trajectory import (

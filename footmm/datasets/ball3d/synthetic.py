@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mmengine.dataset import BaseDataset
 
 from footmm.datasets.ball3d.base import METAINFO, image_truth
+from footmm.datasets.synthetic_windows import SyntheticWindowsDataset
 from footmm.errors import ConfigError
 from footmm.registry import DATASETS
 from footmm.simulation.ball_windows import BallWindow, BallWindows, BallWindowSettings
@@ -17,7 +17,7 @@ SOURCE = "simulation"
 
 
 @DATASETS.register_module()
-class SyntheticBall3DDataset(BaseDataset):
+class SyntheticBall3DDataset(SyntheticWindowsDataset):
     """Windows of a synthetic ball through simulated broadcast cameras.
 
     Flights of four kinds (parabolic, along the ground, bouncing, with spin) and windows of play
@@ -59,7 +59,6 @@ class SyntheticBall3DDataset(BaseDataset):
         ConfigError: An argument has an impossible value.
     """
 
-    SPLITS = ("train", "valid", "test")
     METAINFO: dict = METAINFO | {"data_source": "simulated flights", "synthetic": True}
 
     def __init__(
@@ -78,14 +77,12 @@ class SyntheticBall3DDataset(BaseDataset):
         test_mode: bool = False,
         **kwargs: Any,
     ) -> None:
-        if split not in self.SPLITS or num_samples < 1 or seed < 0:
+        if num_samples < 1 or seed < 0:
             raise ConfigError(
-                f"SyntheticBall3DDataset(num_samples={num_samples}, split='{split}', seed={seed}): "
-                f"num_samples is at least 1, seed at least 0, the splits are "
-                f"{', '.join(self.SPLITS)}"
+                f"SyntheticBall3DDataset(num_samples={num_samples}, seed={seed}): num_samples is "
+                "at least 1, seed at least 0"
             )
-        self.num_samples = num_samples
-        settings = BallWindowSettings(
+        self.settings = BallWindowSettings(
             num_frames=num_frames,
             num_future=num_future,
             rate=rate,
@@ -94,26 +91,15 @@ class SyntheticBall3DDataset(BaseDataset):
             windows_per_block=windows_per_block,
             cached_blocks=cached_blocks,
         )
-        entropy = np.random.SeedSequence([seed, self.SPLITS.index(split)]).generate_state(1)
-        self._windows = BallWindows(settings, int(entropy[0]))
-        super().__init__(pipeline=list(pipeline), test_mode=test_mode, **kwargs)
+        super().__init__(num_samples, split, seed, pipeline, test_mode, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """Return the numbers of the windows."""
-        return [dict(window=number) for number in range(self.num_samples)]
+    def make_windows(self, seed: int) -> BallWindows:
+        """Return the windows of the split's seed."""
+        return BallWindows(self.settings, seed)
 
-    def shuffled(self, rng: np.random.Generator) -> np.ndarray:
-        """All indices in a random order that makes every block once."""
-        self.full_init()
-        return self._windows.shuffled(len(self), rng)
-
-    def get_data_info(self, idx: int) -> dict:
-        """Return a window before the pipeline."""
-        info = super().get_data_info(idx)
-        return info | self._sample(info["window"], self._windows[info["window"]])
-
-    def _sample(self, number: int, window: BallWindow) -> dict:
-        settings = self._windows.settings
+    def sample_of(self, number: int, window: BallWindow) -> dict:
+        """Return a window as a sample, before the pipeline."""
+        settings = self.settings
         frames = settings.num_frames
         position, velocity = window.ball_position[:frames], window.ball_velocity[:frames]
         mode = window.ball_mode.astype(np.int64)

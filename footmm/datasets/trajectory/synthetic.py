@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from mmengine.dataset import BaseDataset
 
+from footmm.datasets.synthetic_windows import SyntheticWindowsDataset
 from footmm.datasets.trajectory.base import WINDOW_TEAM, TrajectoryDataset
 from footmm.datasets.trajectory.simulated_match import AGENT_IDS, GOALKEEPER
 from footmm.datasets.trajectory.trajectories_npz import SIMULATION
@@ -22,7 +22,7 @@ from footmm.simulation.windows import (
 
 
 @DATASETS.register_module()
-class SyntheticTrajectoryDataset(BaseDataset):
+class SyntheticTrajectoryDataset(SyntheticWindowsDataset):
     """Windows of synthetic matches, window ``i`` decided by seed, split and ``i`` alone.
 
     Nothing is written to disk: a block of matches is simulated when the first of its windows is
@@ -52,7 +52,6 @@ class SyntheticTrajectoryDataset(BaseDataset):
         ConfigError: An argument has an impossible value.
     """
 
-    SPLITS = ("train", "valid", "test")
     METAINFO: dict = TrajectoryDataset.METAINFO | {
         "data_source": "simulated matches",
         "synthetic": True,
@@ -74,45 +73,28 @@ class SyntheticTrajectoryDataset(BaseDataset):
         test_mode: bool = False,
         **kwargs: Any,
     ) -> None:
-        if split not in self.SPLITS:
-            raise ConfigError(
-                f"SyntheticTrajectoryDataset(split='{split}'): the splits are "
-                f"{', '.join(self.SPLITS)}"
-            )
         if num_samples < 1 or not 0 < num_observed < num_frames:
             raise ConfigError(
                 f"SyntheticTrajectoryDataset: num_samples={num_samples} must be at least 1, and "
                 f"num_observed={num_observed} at least 1 and less than num_frames={num_frames}"
             )
-        self.num_samples = num_samples
         self.num_observed = num_observed
-        settings = TrajectoryWindowSettings(
+        self.settings = TrajectoryWindowSettings(
             num_frames=num_frames,
             rate=rate,
             match_duration_s=match_duration_s,
             matches_per_block=matches_per_block,
             cached_blocks=cached_blocks,
         )
-        entropy = np.random.SeedSequence([seed, self.SPLITS.index(split)]).generate_state(1)
-        self._windows = TrajectoryWindows(settings, int(entropy[0]))
-        super().__init__(pipeline=list(pipeline), test_mode=test_mode, **kwargs)
+        super().__init__(num_samples, split, seed, pipeline, test_mode, **kwargs)
 
-    def load_data_list(self) -> list[dict]:
-        """Return the numbers of the windows."""
-        return [dict(window=number) for number in range(self.num_samples)]
+    def make_windows(self, seed: int) -> TrajectoryWindows:
+        """Return the windows of the split's seed."""
+        return TrajectoryWindows(self.settings, seed)
 
-    def shuffled(self, rng: np.random.Generator) -> np.ndarray:
-        """All indices in a random order that simulates every block once."""
-        self.full_init()
-        return self._windows.shuffled(len(self), rng)
-
-    def get_data_info(self, idx: int) -> dict:
-        """Return a window before the pipeline."""
-        info = super().get_data_info(idx)
-        return info | self._sample(info["window"], self._windows[info["window"]])
-
-    def _sample(self, number: int, window: TrajectoryWindow) -> dict:
-        settings = self._windows.settings
+    def sample_of(self, number: int, window: TrajectoryWindow) -> dict:
+        """Return a window as a sample, before the pipeline."""
+        settings = self.settings
         match, place = divmod(number, settings.windows_per_match)
         first = place * settings.stride
         strategy = window.strategy.astype(np.int64)

@@ -16,6 +16,7 @@ from torch import Tensor
 from footmm.pitch.ball_lifting import (
     FARTHEST,
     fill_gaps,
+    fill_sights,
     fit_parabola,
     ground_points,
     size_points,
@@ -68,14 +69,6 @@ BASELINES: Mapping[str, Callable[[BallTrack], np.ndarray]] = {
 
 def _filled(track: BallTrack) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Origins, rays, Jacobians and diameters of all frames."""
-    observed = torch.as_tensor(track.observed)
-    calibrated = torch.as_tensor(track.calibrated)
-    rays = fill_gaps(torch.as_tensor(track.rays), observed)
-    length = torch.linalg.vector_norm(rays, dim=-1, keepdim=True)
-    jacobian = torch.as_tensor(track.ray_jacobian).flatten(-2)
-    return (
-        fill_gaps(torch.as_tensor(track.origins), calibrated),
-        rays / length.clamp(min=1e-9),
-        fill_gaps(jacobian, observed).unflatten(-1, (3, 2)),
-        fill_gaps(torch.as_tensor(track.diameters)[:, None], observed)[:, 0],
-    )
+    parts = (track.rays, track.ray_jacobian, track.diameters, track.observed)
+    origins = fill_gaps(torch.as_tensor(track.origins), torch.as_tensor(track.calibrated))
+    return (origins, *fill_sights(*(torch.as_tensor(part) for part in parts)))

@@ -46,8 +46,8 @@ class Ball3DMetrics(BaseMetric):
     * ``peak_height_error``: metres between the greatest heights of the true and the predicted
       path, window and scored future together, of windows whose ball flies in the last frame;
     * ``mode_accuracy``; ``reprojection_px``: median distance in pixels between the predicted
-      position in the image and the ball, of frames that show it; where nobody knows its place in
-      the image, and the detection, of frames that have one;
+      position in the image and the ball, of frames that show it; in windows where nobody knows
+      the ball's place in the image, to the detections;
     * ``within_1_sigma`` and ``within_2_sigma``, shares of the errors along the ray within one and
       two stated deviations; ``reliable``, the share of frames not flagged.
 

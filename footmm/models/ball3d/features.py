@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,10 +13,10 @@ from footmm.pitch.ball_lifting import (
     FittedMotion,
     FitWindow,
     fill_gaps,
+    fill_sights,
     pixel_offsets,
     size_points,
 )
-from footmm.pitch.ballistics import BallPhysics
 
 _REACH = 60.0
 """Metres: candidates further from the first one than this are brought nearer."""
@@ -49,16 +48,16 @@ class BallObservations(NamedTuple):
 
     def filled(self) -> BallObservations:
         """Return the same with cameras and rays in all frames, between those that are known."""
-        jacobian = fill_gaps(self.ray_jacobian.flatten(-2), self.observed).unflatten(-1, (3, 2))
-        rays = fill_gaps(self.rays, self.observed)
-        length = torch.linalg.vector_norm(rays, dim=-1, keepdim=True)
+        rays, jacobian, diameters = fill_sights(
+            self.rays, self.ray_jacobian, self.diameters, self.observed
+        )
         # A window without any detection looks down the middle of its pitch.
-        ahead = rays.new_tensor((0.0, 0.8, -0.6)).expand_as(rays)
+        ahead = rays.new_tensor((0.0, 0.8, -0.6))
         return self._replace(
             origins=fill_gaps(self.origins, self.observed),
-            rays=torch.where(length > 1e-6, rays / length.clamp(min=1e-6), ahead),
+            rays=torch.where((rays != 0).any(-1, keepdim=True), rays, ahead),
             ray_jacobian=jacobian,
-            diameters=fill_gaps(self.diameters[..., None], self.observed)[..., 0],
+            diameters=diameters,
         )
 
 
@@ -88,19 +87,12 @@ class BallLifting(nn.Module):
 
     Args:
         rate: Frames a second.
-        windows: The fits, see :class:`footmm.pitch.ball_lifting.BallisticFits`.
-        physics: The ball; None: the defaults.
     """
 
-    def __init__(
-        self,
-        rate: float,
-        windows: Sequence[FitWindow] = FIT_WINDOWS,
-        physics: BallPhysics | None = None,
-    ) -> None:
+    def __init__(self, rate: float) -> None:
         super().__init__()
-        self.fits = BallisticFits(rate, windows, physics=physics or BallPhysics())
-        self.main = list(windows).index(_MAIN)
+        self.fits = BallisticFits(rate)
+        self.main = FIT_WINDOWS.index(_MAIN)
 
     @property
     def num_candidates(self) -> int:
@@ -158,7 +150,7 @@ class BallLifting(nn.Module):
         weights: Tensor,
         axes: Tensor,
     ) -> Tensor:
-        """``(B, T, 19)``."""
+        """``(B, T, 17)``."""
         main = motion.positions[:, self.main]
         middle = main.mean(1, keepdim=True)
         sight = filled.origins, filled.rays, filled.ray_jacobian
@@ -192,6 +184,7 @@ class BallLifting(nn.Module):
 
 _FEATURES_PER_FIT = 9
 _FEATURES_PER_FRAME = 18
+"""With the blur."""
 
 
 def _heading_axes(rays: Tensor) -> Tensor:

@@ -14,9 +14,11 @@ from torch.nn import functional as F
 from footmm.errors import ConfigError
 from footmm.models.ball3d.features import BallObservations, LiftedBall
 from footmm.models.ball3d.physics import LearnableBallPhysics
+from footmm.models.common import set_predictions
+from footmm.models.losses.reduction import weighted_mean
 from footmm.pitch.ball_lifting import pixel_offsets, ray_axes
 from footmm.registry import MODELS
-from footmm.simulation.tracks import BallMode
+from footmm.simulation.tracks import BallMode, is_untouched
 
 NUM_MODES = len(BallMode)
 
@@ -230,11 +232,7 @@ class Ball3DHead(BaseModule):
             pred_reliable=reliable,
             pred_future=future,
         )
-        for name, batch in predictions.items():
-            for sample, prediction in zip(data_samples, batch, strict=True):
-                # A mere view would bring the whole batch along wherever it is pickled.
-                sample.set_field(prediction.detach().clone(), name)
-        return list(data_samples)
+        return set_predictions(data_samples, predictions)
 
     def _loss_of_positions(
         self, motion: BallMotion, seen: BallObservations, labels: BallLabels
@@ -248,10 +246,9 @@ class Ball3DHead(BaseModule):
         return self.loss_position(pred, torch.zeros_like(errors), weight)
 
     def _loss_of_modes(self, motion: BallMotion, labels: BallLabels) -> Tensor:
-        mode = torch.where(labels.has_mode, labels.mode, -1)
-        logits = motion.mode_logits.flatten(0, 1)
-        loss = F.cross_entropy(logits, mode.flatten(), ignore_index=-1, reduction="sum")
-        return self.mode_weight * loss / labels.has_mode.sum().clamp(min=1)
+        losses = F.cross_entropy(motion.mode_logits.mT, labels.mode, reduction="none")
+        weight = labels.has_mode.flatten()
+        return self.mode_weight * weighted_mean(losses.flatten(), weight)
 
     def _loss_of_flights(self, motion: BallMotion, labels: BallLabels) -> Tensor:
         """How far the rolled-out flight is off, until somebody touches the ball."""
@@ -272,10 +269,8 @@ def _free_frames(labels: BallLabels) -> Tensor:
     """``(B, F)``: labelled frames of the future that no touch comes before."""
     modes = torch.cat((labels.mode[:, -1:], labels.future_mode), 1)
     has_mode = torch.cat((labels.has_mode[:, -1:], labels.has_future_mode), 1)
-    free = has_mode & ((modes == BallMode.FLY) | (modes == BallMode.ROLL))
-    # On the ground a ball does not take off by itself.
-    kicked = (modes[:, 1:] == BallMode.FLY) & (modes[:, :-1] == BallMode.ROLL)
-    return labels.has_future & (free[:, 1:] & free[:, :1] & ~kicked).cumprod(1).bool()
+    untouched = is_untouched(modes[:, :-1], modes[:, 1:]) & has_mode[:, :-1] & has_mode[:, 1:]
+    return labels.has_future & untouched.cumprod(1).bool()
 
 
 def _blend(logits: Tensor, candidates: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import torch
 from mmengine.model import BaseModule
 from torch import Tensor, nn
 
-from footmm.pitch.ballistics import BallPhysics, BallState, simulate
+from footmm.pitch.ballistics import BallPhysics, BallState, limited, simulate
 
 PRIOR_SPREADS = {"drag": 0.3, "lift": 0.3, "rolling_deceleration": 0.3, "restitution": 0.25}
 """What published values differ by: shares of the first three (drag coefficients 0.2 to 0.47 about
@@ -82,7 +82,7 @@ class LearnableBallPhysics(BaseModule):
             numbered ``every``, ``2 * every``, ...
         """
         position, velocity, spin = (
-            _limited(vectors, limit)
+            limited(vectors, limit)
             for vectors, limit in zip((position, velocity, spin), _LIMITS, strict=True)
         )
         physics = self.physics()
@@ -101,9 +101,3 @@ class LearnableBallPhysics(BaseModule):
         )
         positions = torch.cat((between.positions[1:], path.positions[None, 1:]))
         return positions.permute(2, 1, 0, 3).flatten(1, 2)[:, :num_frames]
-
-
-def _limited(vectors: Tensor, limit: float) -> Tensor:
-    """The vectors ``(B, 3)``, those longer than the limit cut to it."""
-    length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
-    return vectors * (limit / length.clamp(min=limit))

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 
 from footmm.models.ball3d.features import BallObservations
 from footmm.models.common.pretrained import PretrainedMixin
+from footmm.models.losses.reduction import weighted_mean
 from footmm.pitch.ball_lifting import angular_diameter, size_depth
 from footmm.pitch.ballistics import BallPhysics
 from footmm.registry import MODELS
@@ -167,10 +168,7 @@ class BallCropRefiner(BaseModule):
             "loss_size": self.loss_size(
                 measured.log() + refined.log_ratios, diameters.log(), is_ball, leverage
             ),
-            "loss_blur": self.blur_weight * _mean(blur_error, is_ball),
-            "loss_confidence": self.confidence_weight * _mean(confidence_error, known.float()),
+            "loss_blur": self.blur_weight * weighted_mean(blur_error.flatten(), is_ball.flatten()),
+            "loss_confidence": self.confidence_weight
+            * weighted_mean(confidence_error.flatten(), known.flatten()),
         }
-
-
-def _mean(errors: Tensor, weight: Tensor) -> Tensor:
-    return (errors * weight).sum() / weight.sum().clamp(min=1.0)

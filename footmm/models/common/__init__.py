@@ -3,6 +3,7 @@
 from footmm.models.common.efficientnet_lite import EfficientNetLite
 from footmm.models.common.feature_pyramid import FinestFeaturePyramid
 from footmm.models.common.gather import gather_batch, gather_with_gradient
+from footmm.models.common.predictions import set_predictions
 from footmm.models.common.pretrained import PretrainedMixin, fetch_checkpoint
 
 __all__ = [
@@ -12,4 +13,5 @@ __all__ = [
     "fetch_checkpoint",
     "gather_batch",
     "gather_with_gradient",
+    "set_predictions",
 ]

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 from footmm.errors import ConfigError
 from footmm.models.losses.ball3d import smooth_length
 from footmm.models.losses.reduction import full_precision, weighted_mean
-from footmm.pitch.ballistics import BallPhysics, BallState, energy, step
+from footmm.pitch.ballistics import BallPhysics, BallState, energy, limited, step
 from footmm.registry import MODELS
-from footmm.simulation.tracks import BallMode
+from footmm.simulation.tracks import BallMode, is_untouched
 
 _FARTHEST = 500.0
 """Metres; what an untrained network says beyond is cut, so that nothing overflows."""
@@ -98,7 +98,7 @@ class PhysicsConstraintLoss(nn.Module):
         position, velocity, spin = pred.split(3, -1)
         radius = float(self.physics.radius)
         position, velocity, spin = (
-            _limited(vectors, limit)
+            limited(vectors, limit)
             for vectors, limit in (
                 (position, _FARTHEST),
                 (velocity, _FASTEST),
@@ -106,9 +106,8 @@ class PhysicsConstraintLoss(nn.Module):
             )
         )
         flies, rolls = target == BallMode.FLY, target == BallMode.ROLL
-        # A ball that rolls does not take off again unless it is kicked.
-        free = (flies[:, :-1] & (flies | rolls)[:, 1:]) | (rolls[:, :-1] & rolls[:, 1:])
-        pairs = torch.minimum(weight[:, :-1], weight[:, 1:]) * free
+        untouched = is_untouched(target[:, :-1], target[:, 1:])
+        pairs = torch.minimum(weight[:, :-1], weight[:, 1:]) * untouched
         now = self._states(position, velocity, spin, rolls, radius)
         moved = step(_frames(now, slice(None, -1)), 1.0 / self.rate, self.physics)
         height = position[..., 2] - radius
@@ -143,12 +142,6 @@ class PhysicsConstraintLoss(nn.Module):
 def _frames(state: BallState, frames: slice) -> BallState:
     parts = (state.position, state.velocity, state.spin, state.rolling)
     return BallState(*(part[:, frames] for part in parts))
-
-
-def _limited(vectors: Tensor, limit: float) -> Tensor:
-    """The vectors, those longer than the limit cut to it."""
-    length = torch.linalg.vector_norm(vectors, dim=-1, keepdim=True)
-    return vectors * (limit / length.clamp(min=limit))
 
 
 def _mean(losses: Tensor, weight: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from mmengine.structures import BaseDataElement
 from torch import Tensor
 
 from footmm.errors import ConfigError
+from footmm.models.common import set_predictions
 from footmm.models.trajectory.encoder import Tracks, TrajectoryEmbedding, TrajectoryTransformer
 from footmm.models.trajectory.heads import Embeddings, ScenePooling
 from footmm.registry import MODELS
@@ -154,11 +155,7 @@ class Baller2Vec(BaseModel):
                 "pred_scales": forecast.log_scales[:, 0].transpose(2, 3).exp(),
                 "pred_scores": forecast.logits[:, 0].softmax(-1),
             }
-        for name, batch in predictions.items():
-            for sample, prediction in zip(data_samples, batch, strict=True):
-                # A mere view would bring the whole batch along wherever it is pickled.
-                sample.set_field(prediction.clone(), name)
-        return list(data_samples)
+        return set_predictions(data_samples, predictions)
 
     def _loss(self, tracks: Tracks) -> dict[str, Tensor]:
         observed = tracks.frames(0, self.num_observed)
