@@ -97,7 +97,7 @@ def test_config_dumps_and_reloads(config, tmp_path):
 
 
 def test_there_is_a_config_for_every_task_and_none_goes_untested():
-    tasks = {"ball3d", "detection", "homography", "reid", "synloc", "trajectory"}
+    tasks = {"ball3d", "detection", "homography", "reid", "synloc", "tactics", "trajectory"}
     assert {path.parent.name for path in MODEL_CONFIGS} >= tasks
     assert {path for path in CONFIGS.rglob("*.py") if "_base_" not in path.parts} == set(
         MODEL_CONFIGS

@@ -53,6 +53,7 @@ def test_head_of_ones_own_trains(tmp_path, monkeypatch):
         "docs/simulation.md",
         "docs/synloc.md",
         "docs/ball3d.md",
+        "docs/tactics.md",
         "docs/trajectory.md",
     ],
 )

@@ -65,6 +65,7 @@ PARAMETERS: Mapping[str, str] = {
     "num_future": "frames after a window that the ball's flight is predicted for",
     "num_observed": "frames of a window that predictions are made from",
     "rate": "frames a second of a window of tracks",
+    "frame_step": "frames of a window from one frame of its graph to the next",
     "stride": "frames from the start of one training window to that of the next",
     "provider": "who delivers the tracking data, as kloppy names it",
     "match_files": "names of a match's files, with {match} in place of its name",

@@ -19,7 +19,6 @@ from footmm.datasets.trajectory.trajectories_npz import TrajectoriesNpz
 from footmm.errors import ConfigError, DataFormatError
 from footmm.models.trajectory import Baller2Vec
 from footmm.models.trajectory.encoder import Tracks
-from footmm.registry import DATASETS
 from footmm.structures.predicted_trajectories import PredictedTrajectories
 
 
@@ -73,22 +72,6 @@ class TrajectoryInferencer(WindowInferencer):
     def num_future(self) -> int:
         """Frames that the model predicts."""
         return self.model.forecast_head.num_frames
-
-    def test_dataset(self) -> WindowDataset:
-        """Build the config's test dataset.
-
-        Raises:
-            ConfigError: The config has none, or it is broken.
-            DatasetNotFoundError: Its files are missing.
-            DataFormatError: Its files are broken.
-        """
-        loader = self.model.cfg.get("test_dataloader")
-        if loader is None:
-            raise ConfigError(f"config '{self.model.cfg.filename}' has no test_dataloader")
-        with config_mistakes_explained():
-            dataset = DATASETS.build(loader.dataset)
-            dataset.full_init()
-        return dataset
 
     def read_tracks(self, path: str | Path) -> WindowDataset:
         """Cut the tracks of a ``trajectories.npz`` into windows that the model takes.

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 from mmengine.config import Config
 
 from footmm.apis.model import init_model
+from footmm.apis.runner import config_mistakes_explained
 from footmm.errors import ConfigError
+from footmm.registry import DATASETS
 
 
 class WindowDataset(Protocol):
@@ -48,6 +50,22 @@ class WindowInferencer:
             raise ConfigError(f"batch_size is {batch_size}, it must be at least 1")
         self.model = init_model(config, checkpoint, device)
         self.batch_size = batch_size
+
+    def test_dataset(self) -> WindowDataset:
+        """Build the config's test dataset.
+
+        Raises:
+            ConfigError: The config has none, or it is broken.
+            DatasetNotFoundError: Its files are missing.
+            DataFormatError: Its files are broken.
+        """
+        loader = self.model.cfg.get("test_dataloader")
+        if loader is None:
+            raise ConfigError(f"config '{self.model.cfg.filename}' has no test_dataloader")
+        with config_mistakes_explained():
+            dataset = DATASETS.build(loader.dataset)
+            dataset.full_init()
+        return dataset
 
     def batches(
         self, dataset: WindowDataset, indices: Iterable[int] | None = None

@@ -24,6 +24,11 @@ from footmm.datasets.reid import (
     SyntheticReIDDataset,
 )
 from footmm.datasets.synloc import SynLocDataset, SyntheticSynLocDataset
+from footmm.datasets.tactics import (
+    StatsBombTacticsDataset,
+    SyntheticTacticsDataset,
+    TacticsDataset,
+)
 from footmm.datasets.trajectory import (
     SoccerNetGameStateTrajectories,
     SoccerNetTrackingTrajectories,
@@ -45,6 +50,7 @@ __all__ = [
     "SoccerNetReIDDataset",
     "SoccerNetTrackingDataset",
     "SoccerNetTrackingTrajectories",
+    "StatsBombTacticsDataset",
     "SynLocDataset",
     "SyntheticBall3DDataset",
     "SyntheticDetectionDataset",
@@ -53,7 +59,9 @@ __all__ = [
     "SyntheticMarket1501Dataset",
     "SyntheticReIDDataset",
     "SyntheticSynLocDataset",
+    "SyntheticTacticsDataset",
     "SyntheticTrajectoryDataset",
+    "TacticsDataset",
     "TrackingDataset",
     "TrajectoriesNpz",
     "YOLODataset",

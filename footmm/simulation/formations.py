@@ -8,7 +8,11 @@ abbreviations of mplsoccer's formations.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
 
 from footmm.errors import ConfigError, did_you_mean
 
@@ -29,6 +33,15 @@ ROLES = (
     "striker",
 )
 """The roles a player can have; labels are indices into this tuple."""
+
+
+def _mirrored(role: str) -> str:
+    swapped = {"left": "right", "right": "left"}
+    return " ".join(swapped.get(word, word) for word in role.split())
+
+
+MIRRORED_ROLES = np.array([ROLES.index(_mirrored(role)) for role in ROLES])
+"""The role that each becomes where left and right change places."""
 
 _ROLE_OF_SLOT = {
     "GK": "goalkeeper",
@@ -200,3 +213,39 @@ def formation_index(name: str) -> int:
             f"choose one of {', '.join(names)}"
         )
     return names.index(name)
+
+
+def _role_places() -> np.ndarray:
+    """``(R, 2)``, mean depth and side of the slots of every role."""
+    slots = [slot for formation in FORMATIONS for slot in formation.slots]
+    return np.array(
+        [
+            np.mean([(slot.depth, slot.side) for slot in slots if slot.role == role], axis=0)
+            for role in range(len(ROLES))
+        ]
+    )
+
+
+_ROLE_PLACES = _role_places()
+_GOALKEEPER = ROLES.index("goalkeeper")
+
+
+def closest_formation(roles: Sequence[int]) -> int | None:
+    """Index of the formation whose slots are nearest to where players of given roles play.
+
+    Args:
+        roles: Of eleven players, indices into :data:`ROLES`.
+
+    Returns:
+        None where there are not eleven, of whom one keeps the goal.
+    """
+    outfield = [role for role in roles if role != _GOALKEEPER]
+    if len(roles) != len(FORMATIONS[0].slots) or len(outfield) != len(roles) - 1:
+        return None
+    places = _ROLE_PLACES[outfield]
+    costs = []
+    for formation in FORMATIONS:
+        slots = np.array([(slot.depth, slot.side) for slot in formation.slots[1:]])
+        cost = np.abs(places[:, None] - slots).sum(-1)
+        costs.append(cost[linear_sum_assignment(cost)].sum())
+    return int(np.argmin(costs))

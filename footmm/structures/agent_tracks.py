@@ -33,6 +33,8 @@ class AgentTracks:
         period: ``(T,)`` int8, 1 for the first half.
         segments: ``(S, 2)`` int64, first frame of each segment and the one after its last.
         pitch: The pitch.
+        seconds: ``(T,)`` float32, time since the start of the period; None where the source does
+            not tell.
     """
 
     match: str
@@ -47,6 +49,7 @@ class AgentTracks:
     period: np.ndarray
     segments: np.ndarray
     pitch: PitchDimensions = field(default_factory=PitchDimensions)
+    seconds: np.ndarray | None = None
 
     @property
     def num_frames(self) -> int:

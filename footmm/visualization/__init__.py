@@ -5,6 +5,7 @@ from footmm.visualization.detection import DetectionVisualizer
 from footmm.visualization.homography import HomographyVisualizer
 from footmm.visualization.reid import ReIDVisualizer
 from footmm.visualization.synloc import SynLocVisualizer
+from footmm.visualization.tactics import TacticsVisualizer
 from footmm.visualization.trajectory import TrajectoryVisualizer
 
 __all__ = [
@@ -13,5 +14,6 @@ __all__ = [
     "HomographyVisualizer",
     "ReIDVisualizer",
     "SynLocVisualizer",
+    "TacticsVisualizer",
     "TrajectoryVisualizer",
 ]

@@ -10,14 +10,9 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from footmm.datasets.agent_windows import cut_window
 from footmm.errors import ConfigError, DataFormatError
-from footmm.simulation.state import PLAYERS_PER_TEAM
-from footmm.structures.agent_tracks import AWAY, BALL, HOME, AgentTracks
-
-WINDOW_TEAM = np.repeat([HOME, AWAY, BALL], [PLAYERS_PER_TEAM, PLAYERS_PER_TEAM, 1]).astype(
-    np.int64
-)
-"""What the places of a window belong to: 11 of the home team, 11 of the away team, the ball."""
+from footmm.structures.agent_tracks import BALL, AgentTracks
 
 
 class TrajectoryDataset(BaseDataset):
@@ -148,58 +143,3 @@ class TrajectoryDataset(BaseDataset):
             f"{max(lengths, default=0)} frames; lower num_frames, or raise max_gap_s where the "
             "dataset has it"
         )
-
-
-def cut_window(tracks: AgentTracks, first: int, num_frames: int) -> dict[str, Any]:
-    """Copy a window out of a match.
-
-    A team's places go to its up to 11 agents who are present longest in the window.
-
-    Args:
-        tracks: The match.
-        first: First frame of the window.
-        num_frames: Number of frames ``T``; all in one segment, which is not checked.
-
-    Returns:
-        ``positions`` ``(T, 23, 2)`` float32, metres, world frame, 0 where not present;
-        ``present`` ``(T, 23)`` bool; ``team`` ``(23,)`` int64, see :data:`WINDOW_TEAM`;
-        ``goalkeeper`` ``(23,)`` bool; ``agent_ids``, a list of names, empty where a place is not
-        taken; ``frame_ids`` ``(T,)`` int64; ``match``, ``source``, ``rate``, ``period`` and
-        ``pitch_size`` (length, width).
-    """
-    frames = slice(first, first + num_frames)
-    present = np.asarray(tracks.present[frames])
-    agents, places = _choose_agents(present.sum(0), np.asarray(tracks.team))
-    window_positions = np.zeros((num_frames, len(WINDOW_TEAM), 2), np.float32)
-    window_present = np.zeros((num_frames, len(WINDOW_TEAM)), bool)
-    goalkeeper = np.zeros(len(WINDOW_TEAM), bool)
-    window_positions[:, places] = np.asarray(tracks.positions[frames])[:, agents]
-    window_present[:, places] = present[:, agents]
-    window_positions[~window_present] = 0
-    goalkeeper[places] = tracks.goalkeeper[agents]
-    names = dict(zip(places.tolist(), (tracks.agent_ids[agent] for agent in agents), strict=True))
-    return dict(
-        positions=window_positions,
-        present=window_present,
-        team=WINDOW_TEAM.copy(),
-        goalkeeper=goalkeeper,
-        agent_ids=[names.get(place, "") for place in range(len(WINDOW_TEAM))],
-        match=tracks.match,
-        source=tracks.source,
-        rate=tracks.rate,
-        period=int(tracks.period[first]),
-        frame_ids=np.array(tracks.frame_ids[frames]),
-        pitch_size=(tracks.pitch.length, tracks.pitch.width),
-    )
-
-
-def _choose_agents(num_present: np.ndarray, team: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The agents who get a place in a window, longest present first, and their places."""
-    agents, places = [], []
-    for number in (HOME, AWAY, BALL):
-        free = np.flatnonzero(np.equal(WINDOW_TEAM, number))
-        members = np.flatnonzero((team == number) & (num_present > 0))
-        longest = members[np.argsort(-num_present[members], kind="stable")[: len(free)]]
-        agents.append(longest)
-        places.append(free[: len(longest)])
-    return np.concatenate(agents), np.concatenate(places)

@@ -21,8 +21,17 @@ from footmm.pitch.dimensions import PitchDimensions
 from footmm.structures.agent_tracks import AgentTracks
 
 #: Raise it whenever reading or preparation give other tracks than before.
-_REVISION = 1
-_ARRAYS = ("positions", "present", "team", "goalkeeper", "frame_ids", "period", "segments")
+_REVISION = 2
+_ARRAYS = (
+    "positions",
+    "present",
+    "team",
+    "goalkeeper",
+    "frame_ids",
+    "period",
+    "segments",
+    "seconds",
+)
 _INDEX_FILE = "tracks.json"
 _KEY_LENGTH = 32
 _BLOCK = 1 << 20
@@ -87,7 +96,7 @@ def _write(folder: Path, tracks: AgentTracks) -> None:
     temporary = _temporary_name(folder)
     temporary.mkdir(parents=True)
     try:
-        for name in _ARRAYS:
+        for name in _known_arrays(tracks):
             np.save(temporary / f"{name}.npy", getattr(tracks, name))
         (temporary / _INDEX_FILE).write_text(
             json.dumps(_index(tracks, temporary), indent=1) + "\n", encoding="utf-8"
@@ -114,16 +123,20 @@ def _index(tracks: AgentTracks, folder: Path) -> dict[str, Any]:
         rate=tracks.rate,
         agent_ids=tracks.agent_ids,
         pitch_size=[tracks.pitch.length, tracks.pitch.width],
-        checksums={name: _checksum(folder / f"{name}.npy") for name in _ARRAYS},
+        checksums={name: _checksum(folder / f"{name}.npy") for name in _known_arrays(tracks)},
     )
+
+
+def _known_arrays(tracks: AgentTracks) -> list[str]:
+    return [name for name in _ARRAYS if getattr(tracks, name) is not None]
 
 
 def _load(folder: Path) -> AgentTracks:
     index = json.loads((folder / _INDEX_FILE).read_text(encoding="utf-8"))
-    for name in _ARRAYS:
-        if _checksum(folder / f"{name}.npy") != index["checksums"][name]:
+    for name, checksum in index["checksums"].items():
+        if _checksum(folder / f"{name}.npy") != checksum:
             raise ValueError(f"wrong checksum of {name}.npy")
-    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS}
+    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in index["checksums"]}
     return AgentTracks(
         match=index["match"],
         source=index["source"],

@@ -283,6 +283,7 @@ def _resample(raw: RawTracks, clock: np.ndarray, rate: float, max_gap_s: float) 
         period=raw.period[before].astype(np.int8),
         segments=segments,
         pitch=raw.pitch,
+        seconds=(raw.times[before] + grid - clock[before]).astype(np.float32),
     )
 
 

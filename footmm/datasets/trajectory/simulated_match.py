@@ -7,19 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from footmm.datasets.trajectory.base import WINDOW_TEAM
+from footmm.datasets.agent_windows import AGENT_IDS, GOALKEEPER, SIMULATION, WINDOW_TEAM
 from footmm.datasets.trajectory.preparation import RawTracks
-from footmm.datasets.trajectory.trajectories_npz import SIMULATION, open_arrays
+from footmm.datasets.trajectory.trajectories_npz import open_arrays
 from footmm.errors import ConfigError, DataFormatError, DatasetNotFoundError
 from footmm.pitch.dimensions import PitchDimensions
 from footmm.simulation.moment import NUM_AGENTS, NUM_PLAYERS
-from footmm.simulation.state import PLAYERS_PER_TEAM
-
-AGENT_IDS = (*map(str, range(NUM_PLAYERS)), "ball")
-"""The agents of a simulated match: their numbers in the simulation, and the ball."""
-
-GOALKEEPER = np.isin(np.arange(len(AGENT_IDS)), (0, PLAYERS_PER_TEAM))
-"""Which of them keep the goals: the first of each team."""
 
 _SHAPES: dict[str, tuple[str | int, ...]] = {
     "rate": (),

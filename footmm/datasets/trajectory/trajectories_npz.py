@@ -46,6 +46,7 @@ from typing import Any
 import numpy as np
 
 from footmm.compat.checkpoints import AtomicLocalBackend
+from footmm.datasets.agent_windows import SIMULATION
 from footmm.datasets.trajectory.base import TrajectoryDataset
 from footmm.errors import (
     ConfigError,
@@ -59,8 +60,6 @@ from footmm.registry import DATASETS
 from footmm.structures.agent_tracks import AWAY, BALL, HOME, AgentTracks
 
 VERSION = 1
-SIMULATION = "simulation"
-"""The source of matches that nobody ever played."""
 
 # What NumPy and zipfile raise for damaged files; a damaged size asks for any amount of memory.
 _DAMAGE = (

@@ -28,11 +28,18 @@ from footmm.datasets.transforms.synloc import (
     SynLocRandomTile,
     SynLocResize,
 )
+from footmm.datasets.transforms.tactics import (
+    BuildTacticsGraph,
+    PackTacticsInputs,
+    TacticsHidePlayers,
+    TacticsRandomMirror,
+)
 from footmm.datasets.transforms.trajectory import PackTrajectoryInputs
 
 __all__ = [
     "JERSEY_NOT_VISIBLE",
     "Albumentation",
+    "BuildTacticsGraph",
     "ComputeColorHistogram",
     "LoadBallCrops",
     "LoadImageFromFile",
@@ -41,6 +48,7 @@ __all__ = [
     "PackPitchInputs",
     "PackReIDInputs",
     "PackSynLocInputs",
+    "PackTacticsInputs",
     "PackTrajectoryInputs",
     "PaintBallCrops",
     "PitchRandomFlip",
@@ -53,5 +61,7 @@ __all__ = [
     "SynLocRandomFlip",
     "SynLocRandomTile",
     "SynLocResize",
+    "TacticsHidePlayers",
+    "TacticsRandomMirror",
     "UnreadableImageError",
 ]

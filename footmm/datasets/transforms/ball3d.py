@@ -9,6 +9,7 @@ import torch
 from mmcv.transforms import BaseTransform
 from mmengine.structures import BaseDataElement
 
+from footmm.datasets.transforms.common import sample_generator
 from footmm.errors import ConfigError, DataFormatError
 from footmm.registry import TRANSFORMS
 
@@ -219,18 +220,3 @@ class PackBall3DInputs(BaseTransform):
             origins=torch.where(calibrated[:, None], camera.position, 0.0),
         )
         return {name: part.float() for name, part in parts.items()} | {"observed": observed}
-
-
-def sample_generator(
-    seed: int | None, results: dict[str, Any], purpose: int
-) -> np.random.Generator:
-    """Return a source of randomness of a sample.
-
-    Args:
-        seed: Decides it together with ``sample_idx``; None: numpy's global state does.
-        results: The sample.
-        purpose: Keeps apart transforms of one seed.
-    """
-    if seed is None:
-        return np.random.default_rng(np.random.randint(2**31, size=4))
-    return np.random.default_rng([seed, results["sample_idx"], purpose])

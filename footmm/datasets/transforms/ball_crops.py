@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 
-from footmm.datasets.transforms.ball3d import sample_generator
-from footmm.datasets.transforms.common import UnreadableImageError
+from footmm.datasets.transforms.common import UnreadableImageError, sample_generator
 from footmm.errors import ConfigError, DataFormatError
 from footmm.registry import TRANSFORMS
 from footmm.simulation.ball_crop import BallInView, paint_ball_crop

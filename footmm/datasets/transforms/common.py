@@ -183,3 +183,18 @@ def _shrink(matrix: np.ndarray, size: tuple[int, int]) -> float:
     inverse = np.linalg.inv(matrix)
     depth = inverse[2] @ [size[0] / 2, size[1] / 2, 1.0]
     return float(abs(np.linalg.det(inverse) / depth**3) ** 0.5)
+
+
+def sample_generator(
+    seed: int | None, results: dict[str, Any], purpose: int
+) -> np.random.Generator:
+    """Return a source of randomness of a sample.
+
+    Args:
+        seed: Decides it together with ``sample_idx``; None: numpy's global state does.
+        results: The sample.
+        purpose: Keeps apart transforms of one seed.
+    """
+    if seed is None:
+        return np.random.default_rng(np.random.randint(2**31, size=4))
+    return np.random.default_rng([seed, results["sample_idx"], purpose])

@@ -10,6 +10,7 @@ from footmm.evaluation.metrics.homography import (
 )
 from footmm.evaluation.metrics.reid import ReIDMetrics
 from footmm.evaluation.metrics.synloc import LocSimMetric
+from footmm.evaluation.metrics.tactics import FormationAccuracy, RoleAccuracy, StrategyAccuracy
 from footmm.evaluation.metrics.trajectory import (
     MultiHorizonTrajectoryMetrics,
     TrajectoryADE,
@@ -21,12 +22,15 @@ __all__ = [
     "Ball3DMetrics",
     "CalibrationJaC",
     "DetectionMetrics",
+    "FormationAccuracy",
     "HomographyIoU",
     "KeypointPCK",
     "LocSimMetric",
     "MultiHorizonTrajectoryMetrics",
     "ReIDMetrics",
     "ReprojectionError",
+    "RoleAccuracy",
+    "StrategyAccuracy",
     "StrategyProbe",
     "TrajectoryADE",
     "TrajectoryFDE",

@@ -12,6 +12,7 @@ from footmm.models.losses.keypoint_heatmap import KeypointHeatmapLoss
 from footmm.models.losses.metric_learning import CenterLoss, ContrastiveLoss, TripletLoss
 from footmm.models.losses.reprojection import ReprojectionLoss
 from footmm.models.losses.softmax import LabelSmoothSoftmaxLoss
+from footmm.models.losses.tactics import TacticsLoss
 from footmm.models.losses.trajectory import TrajectoryLoss
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "LabelSmoothSoftmaxLoss",
     "PhysicsConstraintLoss",
     "ReprojectionLoss",
+    "TacticsLoss",
     "TrajectoryLoss",
     "TripletLoss",
 ]

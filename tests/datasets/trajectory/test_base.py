@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from footmm.datasets.trajectory.base import WINDOW_TEAM, TrajectoryDataset, cut_window
+from footmm.datasets.agent_windows import WINDOW_TEAM, cut_window
+from footmm.datasets.trajectory.base import TrajectoryDataset
 from footmm.errors import ConfigError, DataFormatError
 from footmm.pitch.dimensions import PitchDimensions
 from footmm.structures.agent_tracks import AWAY, BALL, HOME, AgentTracks

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from footmm.datasets.agent_windows import WINDOW_TEAM
 from footmm.datasets.trajectory import SyntheticTrajectoryDataset
-from footmm.datasets.trajectory.base import WINDOW_TEAM
 from footmm.errors import ConfigError
 from footmm.registry import DATASETS
 from footmm.simulation.tracks import STRATEGIES

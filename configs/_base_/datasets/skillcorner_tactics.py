@@ -1,0 +1,103 @@
+_base_ = ["tactics_evaluation.py"]
+
+data_root = "data/skillcorner/data/matches"
+provider = "skillcorner"
+match_files = dict(
+    meta_data="{match}/{match}_match.json",
+    raw_data="{match}/{match}_tracking_extrapolated.jsonl",
+)
+train_matches = [
+    "1886347",
+    "1899585",
+    "1925299",
+    "1953632",
+    "1996435",
+    "2006229",
+    "2011166",
+    "2013725",
+]
+val_matches = ["2015213"]
+test_matches = ["2017461"]
+batch_size = 32
+num_workers = 2
+num_frames = 101
+num_observed = 91
+rate = 5.0
+stride = 10
+
+_window = dict(num_frames=num_frames, num_observed=num_observed, rate=rate)
+_tracks = dict(_window, type="TrackingDataset", provider=provider, files=match_files)
+_sheets = dict(provider=provider, files=match_files)
+_synthetic = dict(_window, type="SyntheticTacticsDataset")
+
+train_dataloader = dict(
+    batch_size=batch_size,
+    num_workers=num_workers,
+    drop_last=True,
+    worker_init_fn=dict(type="seed_worker_from_epoch"),
+    sampler=dict(type="DefaultSampler", shuffle=True),
+    dataset=dict(
+        type="SyntheticFallback",
+        real=dict(
+            type="TacticsDataset",
+            tracks=dict(_tracks, data_root=data_root, matches=train_matches, stride=stride),
+            sheets=_sheets,
+            data_root=data_root,
+            pipeline=_base_.train_pipeline,
+        ),
+        # All blocks are kept: the order is random.
+        synthetic=dict(
+            _synthetic,
+            split="train",
+            num_samples=9_600,
+            cached_blocks=10,
+            pipeline=_base_.train_pipeline,
+        ),
+    ),
+)
+val_dataloader = dict(
+    batch_size=64,
+    num_workers=num_workers,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        type="SyntheticFallback",
+        real=dict(
+            type="TacticsDataset",
+            tracks=dict(_tracks, data_root=data_root, matches=val_matches),
+            sheets=_sheets,
+            data_root=data_root,
+            pipeline=_base_.test_pipeline,
+            test_mode=True,
+        ),
+        synthetic=dict(
+            _synthetic,
+            split="valid",
+            num_samples=960,
+            pipeline=_base_.test_pipeline,
+            test_mode=True,
+        ),
+    ),
+)
+test_dataloader = dict(
+    batch_size=64,
+    num_workers=num_workers,
+    sampler=dict(type="DefaultSampler", shuffle=False),
+    dataset=dict(
+        type="SyntheticFallback",
+        real=dict(
+            type="TacticsDataset",
+            tracks=dict(_tracks, data_root=data_root, matches=test_matches),
+            sheets=_sheets,
+            data_root=data_root,
+            pipeline=_base_.test_pipeline,
+            test_mode=True,
+        ),
+        synthetic=dict(
+            _synthetic,
+            split="test",
+            num_samples=1_920,
+            pipeline=_base_.test_pipeline,
+            test_mode=True,
+        ),
+    ),
+)
