@@ -231,7 +231,7 @@ _GOALKEEPER = ROLES.index("goalkeeper")
 
 
 def closest_formation(roles: Sequence[int]) -> int | None:
-    """Index of the formation whose slots are nearest to where players of given roles play.
+    """Index of the formation whose roles are played nearest to where given roles are played.
 
     Args:
         roles: Of eleven players, indices into :data:`ROLES`.
@@ -245,7 +245,8 @@ def closest_formation(roles: Sequence[int]) -> int | None:
     places = _ROLE_PLACES[outfield]
     costs = []
     for formation in FORMATIONS:
-        slots = np.array([(slot.depth, slot.side) for slot in formation.slots[1:]])
-        cost = np.abs(places[:, None] - slots).sum(-1)
+        # Places of the slots' roles, not of the slots: nothing tells the left of a central pair.
+        slots = _ROLE_PLACES[[slot.role for slot in formation.slots[1:]]]
+        cost = ((places[:, None] - slots) ** 2).sum(-1)
         costs.append(cost[linear_sum_assignment(cost)].sum())
     return int(np.argmin(costs))

@@ -21,7 +21,7 @@ model = dict(
     formation_head=dict(
         type="FormationHead", embed_dims=embed_dims, num_roles=14, num_formations=8
     ),
-    role_head=dict(type="RoleHead", embed_dims=embed_dims, num_roles=14),
+    role_head=dict(type="RoleHead", embed_dims=embed_dims, num_roles=14, num_formations=8),
     strategy_head=dict(type="StrategyHead", embed_dims=embed_dims, num_strategies=6),
     next_position_head=dict(
         type="NextPositionHead",

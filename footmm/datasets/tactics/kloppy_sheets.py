@@ -121,7 +121,9 @@ SHEET_PROVIDERS: dict[str, SheetProvider] = {
 def read_match_sheet(provider: str, files: Mapping[str, str | os.PathLike[str]]) -> MatchSheet:
     """Read who played what in a match.
 
-    * Roles are the positions of the line-up and of later tactical shifts and substitutions.
+    * Roles are the positions of the line-up and, where kloppy reads them (StatsBomb), of later
+      tactical shifts and substitutions. Of SkillCorner and Sportec it reads the line-up alone: a
+      starter's role is taken to hold as long as he is on the pitch, a substitute's is unknown.
     * Formations are those that the provider states; others than
       :data:`footmm.simulation.formations.FORMATIONS` are replaced by the one nearest to the roles.
     * Strategies are known of StatsBomb only, see

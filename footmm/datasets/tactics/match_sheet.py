@@ -29,6 +29,9 @@ class Spell:
 
 Spells = Sequence[Spell]
 
+#: Longer than any period lasts.
+_PERIOD_S = 1e5
+
 
 @dataclass(frozen=True)
 class MatchSheet:
@@ -63,7 +66,7 @@ class MatchSheet:
             roles=dict(events.roles),
             formations=events.formations,
             strategies=events.strategies,
-            uncertainty_s=max(self.uncertainty_s, events.uncertainty_s),
+            uncertainty_s=events.uncertainty_s,
         )
 
     def labels(
@@ -95,9 +98,8 @@ class MatchSheet:
             _set(labels, "formation", team, self._formation(team, period, span))
             if seconds is None:
                 continue
-            for frame, time in enumerate(seconds):
-                strategy = self._steady(self.strategies[team], period, (float(time),) * 2)
-                _set(labels, "strategy", (frame, team), strategy)
+            values, known = self._values_at(self.strategies[team], period, seconds)
+            labels["strategy"][:, team], labels["has_strategy"][:, team] = values, known
         return labels
 
     def _formation(self, team: int, period: int, span: tuple[float, float] | None) -> int | None:
@@ -113,6 +115,20 @@ class MatchSheet:
         if key not in self._cache:
             self._cache[key] = closest_formation(eleven)
         return self._cache[key]
+
+    def _values_at(
+        self, spells: Spells, period: int, seconds: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """``(T,)`` values at times, and whether they hold there, give or take the uncertainty."""
+        values = np.array([-1, *(-1 if spell.value is None else spell.value for spell in spells)])
+        starts = np.array([spell.period * _PERIOD_S + spell.seconds for spell in spells])
+        times = period * _PERIOD_S + np.asarray(seconds, float)
+        first = np.maximum(times - self.uncertainty_s, period * _PERIOD_S)
+        current = np.searchsorted(starts, first, side="right")
+        latest = np.searchsorted(starts, times + self.uncertainty_s, side="right")
+        changes = np.append(0, np.cumsum(np.diff(values) != 0))
+        known = (changes[current] == changes[latest]) & (values[current] >= 0)
+        return np.where(known, values[current], 0), known
 
     def _steady(self, spells: Spells, period: int, span: tuple[float, float] | None) -> int | None:
         """The one value that holds over a span of time, with the clock's uncertainty around it."""

@@ -60,45 +60,73 @@ class TacticsRandomMirror(BaseTransform):
 
 @TRANSFORMS.register_module()
 class TacticsHidePlayers(BaseTransform):
-    """Takes players out of windows, for all observed frames, as if nobody had seen them.
+    """Takes players out of the observed frames of windows, as if nobody had seen them.
 
-    Required keys: ``present``, ``team``, ``num_observed``. Where they went afterwards stays known.
+    Required keys: ``positions``, ``present``, ``team``, ``num_observed``. Where they went
+    afterwards stays known.
 
     Args:
         least: Lowest number of players of both teams that are hidden.
         most: Highest number.
         prob: Chance that any are hidden.
+        by: ``window``: some players, drawn at random, in all frames. ``view``: in each frame those
+            who are farthest from the ball, whom a camera that follows play does not show.
         seed: With a seed, who is hidden is decided by it and ``sample_idx``; None draws anew each
             time, from numpy's global state.
 
     Raises:
-        ConfigError: The numbers are impossible.
+        ConfigError: The numbers are impossible, or there is no such way to hide players.
     """
 
     def __init__(
-        self, least: int = 0, most: int = 8, prob: float = 1.0, seed: int | None = None
+        self,
+        least: int = 0,
+        most: int = 8,
+        prob: float = 1.0,
+        by: str = "window",
+        seed: int | None = None,
     ) -> None:
         if not 0 <= least <= most:
             raise ConfigError(
                 f"TacticsHidePlayers(least={least}, most={most}): give 0 <= least <= most"
             )
-        self.least, self.most, self.prob, self.seed = least, most, prob, seed
+        if by not in ("window", "view"):
+            raise ConfigError(f"TacticsHidePlayers(by='{by}'): choose 'window' or 'view'")
+        self.least, self.most, self.prob, self.by, self.seed = least, most, prob, by, seed
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return the window with fewer players."""
-        observed = slice(0, results["num_observed"])
-        seen = results["present"][observed].any(0)
-        players = np.flatnonzero(seen & (results["team"] != BALL))
-        hidden = self._choose(players, sample_generator(self.seed, results, _HIDING))
-        present = results["present"].copy()
-        present[observed, hidden] = False
-        return dict(results, present=present)
-
-    def _choose(self, players: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        rng = sample_generator(self.seed, results, _HIDING)
         if rng.random() >= self.prob:
-            return players[:0]
-        count = min(int(rng.integers(self.least, self.most + 1)), len(players))
-        return rng.permutation(players)[:count]
+            return results
+        observed = slice(0, results["num_observed"])
+        present, team = results["present"][observed], np.asarray(results["team"])
+        count = int(rng.integers(self.least, self.most + 1))
+        if self.by == "view":
+            order = _nearest_to_ball(results["positions"][observed], present, team)
+            candidates = present & (team != BALL)
+        else:
+            order = rng.permutation(len(team))[None]
+            candidates = (present.any(0) & (team != BALL))[None]
+        kept = results["present"].copy()
+        kept[observed] &= ~_last(order, candidates, count)
+        return dict(results, present=kept)
+
+
+def _nearest_to_ball(positions: np.ndarray, present: np.ndarray, team: np.ndarray) -> np.ndarray:
+    """``(T, A)``, agents from the one nearest to the ball on; to the middle where there is none."""
+    is_ball = (team == BALL) & present
+    ball = (positions * is_ball[..., None]).sum(1, keepdims=True)
+    return np.linalg.norm(positions - ball, axis=-1).argsort(1, kind="stable")
+
+
+def _last(order: np.ndarray, candidates: np.ndarray, count: int) -> np.ndarray:
+    """``(T, A)`` bool, the last ``count`` candidates of the orders ``(T, A)`` of agents."""
+    sorted_candidates = np.take_along_axis(candidates, order, 1)
+    behind = sorted_candidates[:, ::-1].cumsum(1)[:, ::-1]
+    chosen = np.zeros_like(candidates)
+    np.put_along_axis(chosen, order, sorted_candidates & (behind <= count), 1)
+    return chosen
 
 
 @TRANSFORMS.register_module()

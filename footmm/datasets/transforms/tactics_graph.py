@@ -45,7 +45,8 @@ NODE_FEATURES = (
     "velocity is known",
 )
 """What a node knows, in this order. ``from team`` is the place relative to the mean of the present
-players of its team, goalkeepers left out; its mean is over the frames of the graph."""
+players of its team, goalkeepers left out; its mean, and the share of frames present, are over all
+frames of the window up to the last of the graph."""
 
 EDGE_FEATURES = (
     "distance",
@@ -96,6 +97,9 @@ class Scenes:
         team: ``(A,)`` int64, see :mod:`footmm.structures.agent_tracks`.
         goalkeeper: ``(A,)`` bool.
         seconds: ``(T,)`` float32, times of the frames.
+        mean_from_team: ``(A, 2)`` float32, mean place relative to the team's mean, as the team sees
+            it, over all frames of the window up to the last, metres; 0 for those never present.
+        share_present: ``(A,)`` float32, share of these frames in which an agent is present.
     """
 
     positions: np.ndarray
@@ -105,6 +109,8 @@ class Scenes:
     team: np.ndarray
     goalkeeper: np.ndarray
     seconds: np.ndarray
+    mean_from_team: np.ndarray
+    share_present: np.ndarray
 
     @classmethod
     def of_window(cls, window: Mapping[str, Any], frames: np.ndarray, max_speed: float) -> Scenes:
@@ -129,21 +135,31 @@ class Scenes:
         limit = np.where(team == BALL, 5 * max_speed, max_speed)
         moving = present[frames] & present[before] & (frames > 0)[:, None]
         moving &= (velocities**2).sum(-1) <= limit**2
+        goalkeeper = np.asarray(window["goalkeeper"], bool)
+        so_far = slice(0, int(frames[-1]) + 1)
+        share = present[so_far].mean(0, dtype=np.float32)
+        from_team = _from_team(positions[so_far], present[so_far], team, goalkeeper)
         return cls(
             positions=positions[frames].astype(np.float32),
             velocities=(velocities * moving[..., None]).astype(np.float32),
             moving=moving,
             present=present[frames],
             team=team,
-            goalkeeper=np.asarray(window["goalkeeper"], bool),
+            goalkeeper=goalkeeper,
             seconds=np.asarray(seconds[frames], np.float32),
+            mean_from_team=from_team.mean(0) / np.maximum(share, 1e-6)[:, None],
+            share_present=share,
         )
 
     @property
     def turn(self) -> np.ndarray:
         """``(A, 1)`` float32: 1, -1 for the away team, 0 for the ball; turns to a team's view."""
-        sign = np.where(self.team == AWAY, -1, 1) * (self.team != BALL)
-        return sign.astype(np.float32)[:, None]
+        return _turn(self.team)
+
+
+def _turn(team: np.ndarray) -> np.ndarray:
+    sign = np.where(team == AWAY, -1, 1) * (team != BALL)
+    return sign.astype(np.float32)[:, None]
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,9 +229,7 @@ def _node_features(scenes: Scenes) -> np.ndarray:
     ball = (scenes.positions * is_ball[:, None]).sum(1, keepdims=True)
     ball_velocity = (scenes.velocities * is_ball[:, None]).sum(1, keepdims=True)
     from_ball = (scenes.positions - ball) * (ball_seen & present) * turn
-    from_team = _from_team(scenes)
-    share = scenes.present.mean(0, dtype=np.float32)[:, None]
-    mean_from_team = from_team.mean(0) / np.maximum(share, 1e-6)
+    from_team = _from_team(scenes.positions, scenes.present, scenes.team, scenes.goalkeeper)
     frames, agents = scenes.present.shape
     parts = (
         scenes.positions * turn / _POSITION_SCALE,
@@ -225,8 +239,8 @@ def _node_features(scenes: Scenes) -> np.ndarray:
         _length(from_ball) / _DISTANCE_SCALE,
         ball_velocity * turn * present / _SPEED_SCALE,
         from_team / _DISTANCE_SCALE,
-        mean_from_team / _DISTANCE_SCALE,
-        share,
+        scenes.mean_from_team / _DISTANCE_SCALE,
+        scenes.share_present[:, None],
         (scenes.seconds[-1] - scenes.seconds)[:, None, None] / _TIME_SCALE,
         scenes.goalkeeper[:, None],
         is_ball[:, None],
@@ -238,17 +252,19 @@ def _node_features(scenes: Scenes) -> np.ndarray:
     return np.concatenate(full, axis=-1).astype(np.float32)
 
 
-def _from_team(scenes: Scenes) -> np.ndarray:
+def _from_team(
+    positions: np.ndarray, present: np.ndarray, team: np.ndarray, goalkeeper: np.ndarray
+) -> np.ndarray:
     """``(T, A, 2)``, places relative to the mean of the team, as it sees them, metres."""
-    result = np.zeros_like(scenes.positions)
-    for team in np.unique(scenes.team[scenes.team != BALL]):
-        members = scenes.team == team
-        counted = (scenes.present & members & ~scenes.goalkeeper)[..., None]
-        total = (scenes.positions * counted).sum(1, keepdims=True)
+    result = np.zeros(positions.shape, np.float32)
+    for side in np.unique(team[team != BALL]):
+        members = team == side
+        counted = (present & members & ~goalkeeper)[..., None]
+        total = (positions * counted).sum(1, keepdims=True)
         centre = total / np.maximum(counted.sum(1, keepdims=True), 1)
-        known = scenes.present[..., None] & counted.any(1, keepdims=True) & members[:, None]
-        result += (scenes.positions - centre) * known
-    return result * scenes.turn
+        known = present[..., None] & counted.any(1, keepdims=True) & members[:, None]
+        result += (positions - centre) * known
+    return result * _turn(team)
 
 
 def _edge_features(
