@@ -62,7 +62,7 @@ val_dataloader = dict(
     batch_size=64,
     num_workers=num_workers,
     sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(_window, split="valid", num_samples=1_056, pipeline=test_pipeline, test_mode=True),
+    dataset=dict(_window, split="valid", num_samples=704, pipeline=test_pipeline, test_mode=True),
 )
 test_dataloader = dict(
     batch_size=64,

@@ -154,6 +154,15 @@ def test_model_complexity_of_a_model_without_images(tmp_path, capsys):
     assert "parameters:   246,745" in printed
 
 
+def test_model_complexity_of_a_model_of_graphs(tmp_path, capsys):
+    config = load_config(ROOT / "configs/tactics/gat_bilstm_synthetic.py")
+    shrink_config(config, tmp_path).dump(tmp_path / "tiny.py")
+    _tool("model_complexity").main([str(tmp_path / "tiny.py")])
+    printed = capsys.readouterr().out
+    assert "x 21, edge_index " in printed
+    assert "parameters:   252,078" in printed
+
+
 # plot_logs
 
 

@@ -12,6 +12,7 @@ from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
+from torch_geometric.data import Data
 
 from footmm.apis.cli import add_config_arguments, report_errors
 from footmm.apis.config import load_config
@@ -53,6 +54,22 @@ def model_input(config: Config, model: BaseModel, shape: Sequence[int] | None) -
     return model.data_preprocessor(pseudo_collate([dataset[0]]))["inputs"]
 
 
+class GraphModel(torch.nn.Module):
+    """A model of graphs that is called with the parts of one: a tracer knows no graphs.
+
+    Args:
+        model: Is called with a graph.
+    """
+
+    def __init__(self, model: BaseModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, parts: dict[str, torch.Tensor]) -> Any:
+        """Return what the model makes of a graph of these parts."""
+        return self.model(Data(**parts))
+
+
 def describe(value: Any) -> str:
     """The shape of an input, or of each of its parts, without the batch."""
     if isinstance(value, torch.Tensor):
@@ -68,7 +85,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         with config_mistakes_explained():
             model = MODELS.build(config.model).eval()
             inputs = model_input(config, model, args.shape)
-        info = get_model_complexity_info(model, inputs=(inputs,), show_table=False, show_arch=False)
+        traced = model
+        if isinstance(inputs, Data):
+            traced, inputs = GraphModel(model).eval(), inputs.to_dict()
+        info = get_model_complexity_info(
+            traced, inputs=(inputs,), show_table=False, show_arch=False
+        )
         trainable = sum(p.numel() for p in model.parameters() if p.requires_grad)
         print(f"model:        {type(model).__name__} ({args.config})")
         print(f"input:        {describe(inputs)}, batch of 1")
