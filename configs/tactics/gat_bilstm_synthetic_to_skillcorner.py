@@ -27,6 +27,8 @@ test_dataloader = dict(
                 num_frames=_base_.num_frames,
                 num_observed=_base_.num_observed,
                 stride=stride,
+                # The picture is away for a replay or a close-up all the time.
+                max_gap_s=3.0,
             ),
             sheets=dict(provider=provider, files=match_files),
             data_root=data_root,

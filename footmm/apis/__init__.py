@@ -8,11 +8,18 @@ from typing import Any
 _MODULES = {
     "DetectionInferencer": "footmm.apis.detection_inferencer",
     "HomographyInferencer": "footmm.apis.homography_inferencer",
+    "TacticsInferencer": "footmm.apis.tactics_inferencer",
     "TrajectoryInferencer": "footmm.apis.trajectory_inferencer",
     "init_model": "footmm.apis.model",
 }
 
-__all__ = ["DetectionInferencer", "HomographyInferencer", "TrajectoryInferencer", "init_model"]
+__all__ = [
+    "DetectionInferencer",
+    "HomographyInferencer",
+    "TacticsInferencer",
+    "TrajectoryInferencer",
+    "init_model",
+]
 
 
 def __getattr__(name: str) -> Any:

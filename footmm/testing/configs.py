@@ -32,6 +32,9 @@ TINY_DATASETS: dict[str, dict[str, Any]] = {
 #: The same, of those that make their samples while they are asked for, and write nothing.
 TINY_GENERATORS: dict[str, dict[str, Any]] = {
     "SyntheticBall3DDataset": dict(num_samples=8, windows_per_block=8, cached_blocks=1),
+    "SyntheticTacticsDataset": dict(
+        num_samples=12, match_duration_s=45.0, matches_per_block=2, cached_blocks=1
+    ),
     "SyntheticTrajectoryDataset": dict(
         num_samples=12, match_duration_s=10.0, matches_per_block=2, cached_blocks=1
     ),

@@ -237,6 +237,46 @@ def test_two_cpu_processes_equal_one_on_the_same_total_batch(
     assert last_map(tmp_path / "test") == two_map
 
 
+@pytest.mark.slow
+def test_two_cpu_processes_train_tactics_as_one_does(train_tool, tmp_path):
+    """Windows have unlike numbers of labels, so means over a process's own would differ."""
+    small = dict(num_frames=31, num_observed=21, frame_step=5, embed_dims=8, num_layers=1)
+    path = ROOT / "configs/tactics/gat_bilstm_synthetic.py"
+    config = shrink_config(load_config(path, small | dict(num_heads=2)), tmp_path, epochs=2)
+    for head in ("formation_head", "role_head", "strategy_head"):
+        config.model[head].dropout = 0.0
+    # Each step sees all windows, whoever draws them, and always the same players of them.
+    windows = dict(num_samples=8, match_duration_s=10.0, cached_blocks=2)
+    pipeline = [dict(type="TacticsHidePlayers", most=22, seed=0), *config.test_pipeline]
+    config.train_dataloader.dataset.update(windows, pipeline=pipeline)
+    config.val_dataloader.dataset.update(num_samples=5, match_duration_s=10.0)
+    config.optim_wrapper = dict(type="OptimWrapper", optimizer=dict(type="SGD", lr=0.1))
+    files = {}
+    for name, batch_size in (("one", 8), ("two", 4)):
+        config.train_dataloader.batch_size = batch_size
+        files[name] = tmp_path / f"{name}.py"
+        config.dump(files[name])
+    options = ["--device", "cpu", "--work-dir"]
+
+    train_tool.main([str(files["one"]), *options, str(tmp_path / "one")])
+    arguments = (files["two"], 2, *options, tmp_path / "two")
+    trained = run_tool(ROOT / "tools/dist_train.sh", *arguments)
+    assert trained.returncode == 0, trained.stderr[-3000:]
+    first, second = (weights(tmp_path / run / "epoch_2.pth") for run in ("one", "two"))
+    before = weights(tmp_path / "one/epoch_1.pth")
+    for name, value in first.items():
+        torch.testing.assert_close(second[name], value, rtol=0, atol=1e-5, msg=name)
+    for head in ("formation_head", "role_head", "strategy_head", "next_position_head"):
+        name = next(name for name in first if name.startswith(head))
+        assert (first[name] - before[name]).abs().max() > 5e-4, name
+    scores = [
+        re.findall(r"(tactics\w*/\w+): +([\d.]+|nan)", next(run.glob("*/*.log")).read_text())
+        for run in (tmp_path / "one", tmp_path / "two")
+    ]
+    assert len(scores[0]) > 20
+    assert scores[0] == scores[1]
+
+
 def last_map(work_dir: Path) -> str:
     """The mAP that a run logged last."""
     return re.findall(r"reid/mAP: ([\d.]+)", next(work_dir.glob("*/*.log")).read_text())[-1]

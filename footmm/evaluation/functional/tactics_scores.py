@@ -40,9 +40,10 @@ def macro_f1(confusion: np.ndarray) -> float:
     """Mean F1 of the classes that occur, as labels or as answers; nan where there are none.
 
     Args:
-        confusion: ``(C, C)``, see :func:`confusion_matrix`.
+        confusion: ``(C, C)``, see :func:`confusion_matrix`; or ``(C, C + 1)``, where the last
+            column holds answers that are no class.
     """
-    occurring = confusion.sum(0) + confusion.sum(1)
+    occurring = confusion.sum(0)[: len(confusion)] + confusion.sum(1)
     known = occurring > 0
     if not known.any():
         return float("nan")

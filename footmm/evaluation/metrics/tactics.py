@@ -114,6 +114,8 @@ class _ClassificationMetric(BaseMetric, metaclass=ABCMeta):
         }
         if len(labels):
             answers |= self._baselines_over_all(results, labels)
+        else:
+            answers |= dict.fromkeys(self.baselines, labels)
         print_log(
             f"{self.section}: {len(labels)} labels of {self.figure} in {len(results)} windows"
             + ("" if len(labels) else ", nothing to score"),
@@ -139,11 +141,11 @@ class _ClassificationMetric(BaseMetric, metaclass=ABCMeta):
             return {f"{figure}_accuracy{suffix}": math.nan, f"{figure}_macro_f1{suffix}": math.nan}
         # An answer that is none stands in a column of its own, and is nobody's.
         count = len(self.classes) + 1
-        confusion = confusion_matrix(labels, np.where(found == UNKNOWN, count - 1, found), count)
-        f1 = macro_f1(confusion[:, :-1] if not (found == UNKNOWN).any() else confusion)
+        found = np.where(found == UNKNOWN, count - 1, found)
+        confusion = confusion_matrix(labels, found, count)[:-1]
         return {
             f"{figure}_accuracy{suffix}": accuracy(confusion),
-            f"{figure}_macro_f1{suffix}": f1,
+            f"{figure}_macro_f1{suffix}": macro_f1(confusion),
         }
 
     def _baselines_over_all(

@@ -127,15 +127,12 @@ class TacticsLoss(nn.Module):
             )
             for name in TASKS[:3]
         }
+        # Where a position is not known, its place may hold anything.
+        positions = torch.where(target.has_positions[..., None], target.positions, 0.0)
         distance = F.smooth_l1_loss(
-            full_precision(pred.positions),
-            target.positions,
-            reduction="none",
-            beta=self.distance_scale,
+            full_precision(pred.positions), positions, reduction="none", beta=self.distance_scale
         ).sum(-1)
         known = _weighted(target.has_positions, weight)
-        # Where a position is not known, its place may hold anything.
-        distance = torch.where(target.has_positions, distance, 0.0)
         losses["trajectory"] = weighted_mean(distance.flatten(), known.flatten())
         return {
             f"loss_{name}": self._balanced(number, self.weights[name] * losses[name])

@@ -122,9 +122,10 @@ class TacticsGNN(BaseModel):
         present = inputs.present.view(batch, -1, agents)
         tokens = Tokens(self.temporal(vectors), present, inputs.team)
         role = self.role_head(tokens)
+        formation = self.formation_head(tokens, role)
         outputs = TacticsOutputs(
-            formation=self.formation_head(tokens, role),
-            role=role,
+            formation=formation,
+            role=self.role_head.given_formation(role, formation, tokens),
             strategy=self.strategy_head(tokens),
             positions=self.next_position_head(tokens, inputs.now),
         )

@@ -70,16 +70,21 @@ class RoleHead(nn.Module):
     """Tells the role of each player over the window from its vector and its team's.
 
     What a place is called depends on the others: the left side's third man is a left midfield of
-    4-4-2 and a left wing of 4-3-3.
+    4-4-2 and a left wing of 4-3-3. So the roles are told a second time when the formation is.
 
     Args:
         embed_dims: Length of a vector, d.
         num_roles: Number of roles, R.
+        num_formations: Number of formations, F.
         dropout: Share of what is dropped in training.
     """
 
-    def __init__(self, embed_dims: int, num_roles: int, dropout: float = 0.1) -> None:
+    def __init__(
+        self, embed_dims: int, num_roles: int, num_formations: int, dropout: float = 0.1
+    ) -> None:
         super().__init__()
+        #: How much more, or less, likely each role is in each formation.
+        self.in_formation = nn.Linear(num_formations, num_roles)
         self.classifier = _classifier(3 * embed_dims, 2 * embed_dims, num_roles, dropout)
 
     def forward(self, tokens: Tokens) -> Tensor:
@@ -89,6 +94,19 @@ class RoleHead(nn.Module):
         teams = pool(vectors, members & seen[:, None])
         own = members.to(vectors.dtype).transpose(1, 2) @ teams
         return self.classifier(torch.cat((vectors, own), dim=-1))
+
+    def given_formation(
+        self, role_logits: Tensor, formation_logits: Tensor, tokens: Tokens
+    ) -> Tensor:
+        """Return logits ``(B, A, R)`` that know what the teams play.
+
+        Args:
+            role_logits: ``(B, A, R)``.
+            formation_logits: ``(B, 2, F)``.
+            tokens: Of the window.
+        """
+        of_team = self.in_formation(formation_logits.softmax(-1))
+        return role_logits + tokens.members.to(of_team.dtype).transpose(1, 2) @ of_team
 
 
 @MODELS.register_module()
