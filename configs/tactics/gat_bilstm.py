@@ -7,4 +7,11 @@ _base_ = [
     "../_base_/schedules/adamw_cosine_150e.py",
 ]
 
+model = dict(
+    next_position_head=dict(
+        num_frames=_base_.num_frames - _base_.num_observed,
+        rate=_base_.rate,
+    )
+)
+
 auto_scale_lr = dict(base_batch_size=32)

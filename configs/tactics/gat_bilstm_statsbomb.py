@@ -47,12 +47,12 @@ train_dataloader = dict(
 )
 val_dataloader = dict(
     dataset=dict(
-        real=dict(_frames, _test, matches=val_matches), synthetic=dict(_synthetic, **_test)
+        real=dict(_frames, **_test, matches=val_matches), synthetic=dict(_synthetic, **_test)
     )
 )
 test_dataloader = dict(
     dataset=dict(
-        real=dict(_frames, _test, matches=test_matches), synthetic=dict(_synthetic, **_test)
+        real=dict(_frames, **_test, matches=test_matches), synthetic=dict(_synthetic, **_test)
     )
 )
 # A freeze frame has no future.

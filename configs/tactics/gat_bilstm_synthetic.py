@@ -9,7 +9,7 @@ _base_ = [
 num_frames = 101
 num_observed = 91
 rate = 5.0
-frame_step = 10
+frame_step = 15
 embed_dims = 64
 num_layers = 4
 num_heads = 4
@@ -52,9 +52,9 @@ train_dataloader = dict(
     dataset=dict(
         _window,
         split="train",
-        num_samples=10_560,
+        num_samples=12_288,
         # All of them: later epochs need no simulation.
-        cached_blocks=10,
+        cached_blocks=12,
         pipeline=train_pipeline,
     ),
 )
@@ -68,7 +68,7 @@ test_dataloader = dict(
     batch_size=64,
     num_workers=num_workers,
     sampler=dict(type="DefaultSampler", shuffle=False),
-    dataset=dict(_window, split="test", num_samples=2_112, pipeline=test_pipeline, test_mode=True),
+    dataset=dict(_window, split="test", num_samples=2_048, pipeline=test_pipeline, test_mode=True),
 )
 
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)

@@ -1,9 +1,6 @@
 embed_dims = 128
 num_layers = 4
 num_heads = 4
-num_frames = 101
-num_observed = 91
-rate = 5.0
 
 model = dict(
     type="TacticsGNN",
@@ -26,8 +23,8 @@ model = dict(
     next_position_head=dict(
         type="NextPositionHead",
         embed_dims=embed_dims,
-        num_frames=num_frames - num_observed,
-        rate=rate,
+        num_frames=10,
+        rate=5.0,
     ),
     loss=dict(type="TacticsLoss"),
     data_preprocessor=dict(type="TacticsDataPreprocessor"),

@@ -134,9 +134,11 @@ class TacticsLoss(nn.Module):
         ).sum(-1)
         known = _weighted(target.has_positions, weight)
         losses["trajectory"] = weighted_mean(distance.flatten(), known.flatten())
+        labelled = [getattr(target, f"has_{name}").any() for name in TASKS[:3]]
+        labelled.append(target.has_positions.any())
         return {
-            f"loss_{name}": self._balanced(number, self.weights[name] * losses[name])
-            for number, name in enumerate(TASKS)
+            f"loss_{name}": self._balanced(number, self.weights[name] * losses[name], is_labelled)
+            for number, (name, is_labelled) in enumerate(zip(TASKS, labelled, strict=True))
         }
 
     def _classification(
@@ -150,11 +152,13 @@ class TacticsLoss(nn.Module):
         )
         return weighted_mean(entropy, _weighted(known, weight).flatten())
 
-    def _balanced(self, number: int, loss: Tensor) -> Tensor:
+    def _balanced(self, number: int, loss: Tensor, is_labelled: Tensor) -> Tensor:
         if self.log_variances is None:
             return loss
+        # Of a task that teaches nothing the factor would grow without limit.
+        counts = is_labelled & bool(self.weights[TASKS[number]])
         log_variance = self.log_variances[number]
-        return torch.exp(-log_variance) * loss + log_variance / 2
+        return (torch.exp(-log_variance) * loss + log_variance / 2) * counts
 
 
 def _weighted(known: Tensor, weight: Tensor | None) -> Tensor:

@@ -153,6 +153,13 @@ def test_learned_weights_are_those_of_the_uncertainty(pred, target):
     assert slopes[3] == pytest.approx(0, abs=1e-6)
 
 
+def test_learned_weights_stay_where_nothing_is_learned(pred, target):
+    loss = TacticsLoss(weights=dict(trajectory=0.0), uncertainty=True)
+    unlabelled = target._replace(has_role=torch.zeros_like(target.has_role))
+    sum(loss(pred, unlabelled).values()).backward()
+    assert [bool(slope) for slope in loss.log_variances.grad] == [True, False, True, False]
+
+
 @pytest.mark.parametrize("task", [*TASKS, "all"])
 def test_nothing_known_is_a_zero_with_graph(pred, target, task):
     name = "has_positions" if task == "trajectory" else f"has_{task}"
