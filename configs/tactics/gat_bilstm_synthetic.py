@@ -14,16 +14,16 @@ embed_dims = 64
 num_layers = 4
 num_heads = 4
 batch_size = 32
-# The windows are made in the training process, and kept there.
-num_workers = 0
-max_epochs = 3
+# Makes the windows while the other process trains.
+num_workers = 1
+max_epochs = 4
 warmup_epochs = 0.3
 learning_rate = 2e-3
 
 train_pipeline = [
     dict(type="TacticsRandomMirror"),
-    dict(type="TacticsHidePlayers", most=10, prob=0.25),
-    dict(type="TacticsHidePlayers", most=10, prob=0.4, by="view"),
+    dict(type="TacticsHidePlayers", most=10, prob=0.2),
+    dict(type="TacticsHidePlayers", most=10, prob=0.35, by="view"),
     dict(type="BuildTacticsGraph", frame_step=frame_step),
     dict(type="PackTacticsInputs"),
 ]
@@ -39,6 +39,8 @@ model = dict(
     role_head=dict(embed_dims=embed_dims),
     strategy_head=dict(embed_dims=embed_dims),
     next_position_head=dict(embed_dims=embed_dims, num_frames=num_frames - num_observed, rate=rate),
+    # Strategies take longest to learn.
+    loss=dict(weights=dict(strategy=2.0)),
 )
 
 _window = dict(
@@ -48,13 +50,12 @@ train_dataloader = dict(
     batch_size=batch_size,
     num_workers=num_workers,
     drop_last=True,
+    worker_init_fn=dict(type="seed_worker_from_epoch"),
     sampler=dict(type="WindowBlockSampler"),
     dataset=dict(
         _window,
         split="train",
-        num_samples=12_288,
-        # All of them: later epochs need no simulation.
-        cached_blocks=12,
+        num_samples=10_240,
         pipeline=train_pipeline,
     ),
 )

@@ -160,11 +160,9 @@ def draw(windows: list[TacticalWindow], out: Path) -> None:
     longest = Counter(window.match for window in windows).most_common(1)[0][0]
     of_match = [window for window in windows if window.match == longest]
     ends = np.array([window.seconds[-1] for window in of_match]) / 60
-    known = np.isfinite(ends).all() and len({window.period for window in of_match}) == 1
-    write_png(
-        out / "timeline.png",
-        draw_timeline(of_match, minutes=ends if known else None, title=f"Match {longest}"),
-    )
+    minutes_of_ends = ends if np.isfinite(ends).all() else None
+    title = f"Match {longest}"
+    write_png(out / "timeline.png", draw_timeline(of_match, minutes_of_ends, title))
 
 
 def infer(args: argparse.Namespace, inferencer: TacticsInferencer) -> None:

@@ -2,8 +2,8 @@ frame_step = 10
 
 train_pipeline = [
     dict(type="TacticsRandomMirror"),
-    dict(type="TacticsHidePlayers", most=10, prob=0.25),
-    dict(type="TacticsHidePlayers", most=10, prob=0.4, by="view"),
+    dict(type="TacticsHidePlayers", most=10, prob=0.2),
+    dict(type="TacticsHidePlayers", most=10, prob=0.35, by="view"),
     dict(type="BuildTacticsGraph", frame_step=frame_step),
     dict(type="PackTacticsInputs"),
 ]
