@@ -49,6 +49,8 @@ _window = dict(
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=num_workers,
+    # More batches than a block of matches has, so that the next block is made meanwhile.
+    prefetch_factor=40,
     drop_last=True,
     worker_init_fn=dict(type="seed_worker_from_epoch"),
     sampler=dict(type="WindowBlockSampler"),
