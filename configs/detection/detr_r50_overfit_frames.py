@@ -1,6 +1,6 @@
 # Does the full model of detr_r50.py learn eight frames by heart, from scratch? Small frames and no
 # dropout, for two CPU cores. Of the frames of sixty seeds those of this one show the ball largest:
-# 2 to 3 pixels wide in frames of 224 pixels, 1 to 2 in those of seed 0.
+# 2 to 4 pixels wide in frames of 224 pixels, 1 to 2 in those of seed 0.
 _base_ = ["detr_r50.py"]
 
 input_size = (128, 224)
