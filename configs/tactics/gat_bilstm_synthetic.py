@@ -14,8 +14,8 @@ embed_dims = 64
 num_layers = 4
 num_heads = 4
 batch_size = 32
-# Makes the windows while the other process trains.
-num_workers = 1
+# The windows are made in the training process, and kept there.
+num_workers = 0
 max_epochs = 4
 warmup_epochs = 0.3
 learning_rate = 2e-3
@@ -49,15 +49,14 @@ _window = dict(
 train_dataloader = dict(
     batch_size=batch_size,
     num_workers=num_workers,
-    # More batches than a block of matches has, so that the next block is made meanwhile.
-    prefetch_factor=40,
     drop_last=True,
-    worker_init_fn=dict(type="seed_worker_from_epoch"),
     sampler=dict(type="WindowBlockSampler"),
     dataset=dict(
         _window,
         split="train",
-        num_samples=10_240,
+        num_samples=9_216,
+        # All of them: later epochs need no simulation.
+        cached_blocks=9,
         pipeline=train_pipeline,
     ),
 )
