@@ -26,9 +26,16 @@ rate = 5.0
 stride = 10
 
 _window = dict(num_frames=num_frames, num_observed=num_observed, rate=rate)
-_tracks = dict(_window, type="TrackingDataset", provider=provider, files=match_files)
-_sheets = dict(provider=provider, files=match_files)
+_tracks = dict(
+    _window, type="TrackingDataset", provider=provider, files=match_files, data_root=data_root
+)
+_real = dict(
+    type="TacticsDataset",
+    sheets=dict(provider=provider, files=match_files),
+    data_root=data_root,
+)
 _synthetic = dict(_window, type="SyntheticTacticsDataset")
+_test = dict(pipeline=_base_.test_pipeline, test_mode=True)
 
 train_dataloader = dict(
     batch_size=batch_size,
@@ -39,10 +46,8 @@ train_dataloader = dict(
     dataset=dict(
         type="SyntheticFallback",
         real=dict(
-            type="TacticsDataset",
-            tracks=dict(_tracks, data_root=data_root, matches=train_matches, stride=stride),
-            sheets=_sheets,
-            data_root=data_root,
+            _real,
+            tracks=dict(_tracks, matches=train_matches, stride=stride),
             pipeline=_base_.train_pipeline,
         ),
         # All blocks are kept: the order is random.
@@ -61,21 +66,8 @@ val_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(
         type="SyntheticFallback",
-        real=dict(
-            type="TacticsDataset",
-            tracks=dict(_tracks, data_root=data_root, matches=val_matches),
-            sheets=_sheets,
-            data_root=data_root,
-            pipeline=_base_.test_pipeline,
-            test_mode=True,
-        ),
-        synthetic=dict(
-            _synthetic,
-            split="valid",
-            num_samples=960,
-            pipeline=_base_.test_pipeline,
-            test_mode=True,
-        ),
+        real=dict(_real, **_test, tracks=dict(_tracks, matches=val_matches)),
+        synthetic=dict(_synthetic, **_test, split="valid", num_samples=960),
     ),
 )
 test_dataloader = dict(
@@ -84,20 +76,7 @@ test_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=False),
     dataset=dict(
         type="SyntheticFallback",
-        real=dict(
-            type="TacticsDataset",
-            tracks=dict(_tracks, data_root=data_root, matches=test_matches),
-            sheets=_sheets,
-            data_root=data_root,
-            pipeline=_base_.test_pipeline,
-            test_mode=True,
-        ),
-        synthetic=dict(
-            _synthetic,
-            split="test",
-            num_samples=1_920,
-            pipeline=_base_.test_pipeline,
-            test_mode=True,
-        ),
+        real=dict(_real, **_test, tracks=dict(_tracks, matches=test_matches)),
+        synthetic=dict(_synthetic, **_test, split="test", num_samples=1_920),
     ),
 )
