@@ -55,9 +55,9 @@ def test_touches_and_flights_are_cut_out(tool):
 def test_drag_and_wind_are_found_again(tool, monkeypatch):
     # These positions are exact.
     monkeypatch.setattr(tool, "NOISE", 0.001)
-    velocities = [[18, 4, 9], [-20, 5, 8], [3, -19, 8], [9, 22, 7]]
+    velocities = [[18, 4, 9], [-20, 5, 8], [3, -19, 8]]
     starts = [[0, 0, 1, *velocity, 0, 0, 0] for velocity in velocities]
-    blown = tool.fly(tool.torch.tensor(starts, dtype=tool.torch.float64), 41, PHYSICS, (2.0, -1.0))
+    blown = tool.fly(tool.torch.tensor(starts, dtype=tool.torch.float64), 31, PHYSICS, (2.0, -1.0))
     fitted, wind = tool.fit_drag(list(blown.transpose(0, 1).numpy()))
     assert fitted.drag == pytest.approx(0.2, abs=0.02)
     assert np.allclose(wind, [2, -1], atol=0.3)
