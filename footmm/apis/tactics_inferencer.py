@@ -13,7 +13,7 @@ from mmengine.dataset import pseudo_collate
 
 from footmm.apis.window_inferencer import WindowDataset, WindowInferencer
 from footmm.errors import ConfigError
-from footmm.evaluation.functional.formation_templates import match_formation, outfield
+from footmm.evaluation.functional.formation_templates import match_team
 from footmm.models.tactics import TacticsGNN
 from footmm.simulation.formations import FORMATIONS
 from footmm.simulation.state import PLAYERS_PER_TEAM
@@ -180,7 +180,7 @@ def _template_formation(places: dict[str, np.ndarray], keepers: set[str]) -> int
         return None
     found = np.stack(list(places.values()))
     is_keeper = np.array([name in keepers for name in places])
-    match = match_formation(found[outfield(found, is_keeper)][: PLAYERS_PER_TEAM - 1])
+    match = match_team(found, is_keeper)[1]
     return None if match is None else match.formation
 
 

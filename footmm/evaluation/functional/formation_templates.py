@@ -106,3 +106,21 @@ def outfield(places: np.ndarray, is_goalkeeper: np.ndarray) -> np.ndarray:
     if is_goalkeeper.any() or len(places) < len(FORMATIONS[0].slots):
         return ~is_goalkeeper
     return np.arange(len(places)) != places[:, 0].argmin()
+
+
+def match_team(
+    places: np.ndarray, is_goalkeeper: np.ndarray
+) -> tuple[np.ndarray, TemplateMatch | None]:
+    """Find the formation of a team of whom some may keep the goal.
+
+    Args:
+        places: ``(P, 2)``, mean places of the team's players, metres, attacking along x.
+        is_goalkeeper: ``(P,)`` bool, see :func:`outfield`.
+
+    Returns:
+        Numbers of the players who are matched, the first ten of the outfield, and the match; None
+        for too few of them.
+    """
+    # A team may have more players in a window than are ever on the pitch.
+    players = np.flatnonzero(outfield(places, is_goalkeeper))[: len(FORMATIONS[0].slots) - 1]
+    return players, match_formation(places[players])

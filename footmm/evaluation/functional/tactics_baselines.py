@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from footmm.evaluation.functional.formation_templates import match_formation, outfield
+from footmm.evaluation.functional.formation_templates import match_team, outfield
 from footmm.evaluation.functional.linear_probe import linear_probe_predictions
 from footmm.simulation.formations import FORMATIONS, ROLES
 from footmm.simulation.state import PLAYERS_PER_TEAM
@@ -34,15 +34,13 @@ def template_formations(window: TacticalWindow) -> tuple[np.ndarray, np.ndarray]
     for team in window.teams:
         members = window.members(team)
         places = window.mean_places(team)[members]
-        is_outfield = outfield(places, window.goalkeeper[members])
-        roles[members[~is_outfield]] = _GOALKEEPER
-        # A team sheet may have more on it than are ever on the pitch.
-        players = members[is_outfield][: PLAYERS_PER_TEAM - 1]
-        match = match_formation(window.mean_places(team)[players])
+        is_goalkeeper = window.goalkeeper[members]
+        roles[members[~outfield(places, is_goalkeeper)]] = _GOALKEEPER
+        players, match = match_team(places, is_goalkeeper)
         if match is not None:
             formations[team] = match.formation
             slots = FORMATIONS[match.formation].slots
-            roles[players] = [slots[slot].role for slot in match.slots]
+            roles[members[players]] = [slots[slot].role for slot in match.slots]
     return formations, roles
 
 
