@@ -156,7 +156,7 @@ def _load_with_parameters(path: Path, parameters: Mapping[str, Any]) -> Config:
             copy = Path(folder) / file.relative_to(common)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_text(_with_parameters(file, parameters), encoding="utf-8")
-        config = _parse(Path(folder) / path.resolve().relative_to(common), path)
+        config = _parse(Path(folder) / chain[0].relative_to(common), path)
     return Config(config._cfg_dict, filename=str(path), cfg_text=config.text)
 
 
@@ -170,8 +170,9 @@ def _parse(file: Path, shown_as: Path) -> Config:
 
 
 def _config_chain(path: Path) -> list[Path]:
-    """The config file and all files it inherits from, resolved; other packages' are left out."""
-    path = path.resolve()
+    """The config file and all files it inherits from, absolute; other packages' are left out."""
+    # Links are kept: the paths in a file are meant as seen from where the user found it.
+    path = Path(os.path.abspath(path))
     chain = [path]
     for base in _base_files(path):
         if "::" in base:

@@ -49,7 +49,8 @@ def build_runner(config: Config, device: str | None = None) -> Runner:
     launcher = config.get("launcher", "none")
     if launcher != "none":
         init_distributed(launcher, device)
-        config.setdefault("model_wrapper_cfg", model_wrapper_cfg(device))
+        unused = config.get("find_unused_parameters", False)
+        config.setdefault("model_wrapper_cfg", model_wrapper_cfg(device, unused))
     install_safe_checkpoint_loading()
     install_atomic_checkpoint_saving()
     with config_mistakes_explained():

@@ -49,6 +49,15 @@ def test_parameter_override_reaches_a_base_named_by_its_absolute_path(config_fil
     assert load_config(config_file, {"max_epochs": 3}).train_cfg.max_epochs == 3
 
 
+def test_parameter_override_reaches_a_base_behind_a_link(config_file, tmp_path):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "bases").symlink_to(tmp_path / "bases")
+    path = elsewhere / "child.py"
+    path.write_text(CHILD)
+    assert load_config(path, {"max_epochs": 3}).train_cfg.max_epochs == 3
+
+
 def test_parameter_override_leaves_the_files_alone(config_file):
     load_config(config_file, {"data_root": "elsewhere"})
     assert config_file.read_text() == CHILD
