@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -49,13 +50,21 @@ def load_run_config(args: argparse.Namespace) -> Config:
     return config
 
 
-def prepare_folder(out: Path, results: Sequence[str], overwrite: bool) -> None:
+def prepare_folder(
+    out: Path,
+    results: Sequence[str],
+    overwrite: bool,
+    option: str = "--out",
+    permission: str = "--overwrite",
+) -> None:
     """Create the folder of a tool's results.
 
     Args:
         out: The folder.
         results: Names of files one of which tells that it holds results of an earlier run.
         overwrite: Whether it may hold anything else.
+        option: What the folder was given with, for messages.
+        permission: What allows it to hold anything else, for messages.
 
     Raises:
         ConfigError: It holds files, but no earlier results, or cannot be written.
@@ -63,12 +72,15 @@ def prepare_folder(out: Path, results: Sequence[str], overwrite: bool) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
         is_foreign = any(out.iterdir()) and not any((out / name).is_file() for name in results)
+        is_writable = os.access(out, os.W_OK | os.X_OK)
     except OSError as error:
-        raise ConfigError(f"--out '{out}' is no folder to write to: {error.strerror}") from error
+        raise ConfigError(f"{option} '{out}' is no folder to write to: {error.strerror}") from error
+    if not is_writable:
+        raise ConfigError(f"{option} '{out}' is no folder to write to: permission denied")
     if is_foreign and not overwrite:
         raise ConfigError(
-            f"--out '{out}' holds files, and no {' or '.join(results)} of an earlier run; choose "
-            "another folder, or write into this one with --overwrite"
+            f"{option} '{out}' holds files, and no {' or '.join(results)} of an earlier run; "
+            f"choose another folder, or write into this one with {permission}"
         )
 
 

@@ -22,61 +22,96 @@ frames were looked at (``complete``), and which could not be read and why (``unr
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
-from footmm.compat.checkpoints import AtomicLocalBackend
+from footmm.apis.growing_files import growing_file
 from footmm.structures.detected_objects import CLASSES, DetectedObjects
+
+#: Takes what was found in a frame.
+WriteObjects = Callable[[DetectedObjects], None]
 
 _PIXEL_DIGITS, _SCORE_DIGITS = 2, 5
 
 
-def write_mot(path: Path, frames: Sequence[DetectedObjects]) -> None:
-    """Write the file for trackers.
+@contextmanager
+def growing_mot(path: Path) -> Iterator[WriteObjects]:
+    """Write the file for trackers, frame by frame; it is there when the context ends.
 
     Args:
         path: The file.
-        frames: What was found in each frame.
+
+    Yields:
+        What writes the objects of a frame.
     """
-    lines = [
-        f"{frame.image_id},-1,{','.join(map(str, box))},{score},{category},-1\n"
-        for frame in frames
-        for box, score, category in _objects(frame)
-    ]
-    AtomicLocalBackend().put_text("".join(lines), path)
+    with growing_file(path) as file:
+
+        def write(frame: DetectedObjects) -> None:
+            for box, score, category in _objects(frame):
+                sides = ",".join(map(str, box))
+                file.write(f"{frame.image_id},-1,{sides},{score},{category},-1\n")
+
+        yield write
 
 
-def write_coco(
-    path: Path, frames: Sequence[DetectedObjects], unreadable: Mapping[str, str], complete: bool
-) -> None:
-    """Write COCO's file.
+@contextmanager
+def growing_coco(
+    path: Path, report: Callable[[], Mapping[str, Mapping[str, str]]]
+) -> Iterator[WriteObjects]:
+    """Write COCO's file, frame by frame; it is there when the context ends.
 
     Args:
         path: The file.
-        frames: What was found in each frame.
-        unreadable: Names of images that could not be read, and why.
-        complete: Whether these are all frames.
+        report: Tells at the end which images could not be read, under ``unreadable``.
+
+    Yields:
+        What writes the objects of a frame.
     """
-    objects = [(frame.image_id, *found) for frame in frames for found in _objects(frame)]
-    content = {
-        "info": {"complete": complete, "unreadable": dict(unreadable)},
-        "images": [_image(frame) for frame in frames],
-        "categories": [{"id": 1 + label, "name": name} for label, name in enumerate(CLASSES)],
-        "annotations": [
-            {
-                "id": number,
-                "image_id": image_id,
-                "category_id": category,
-                "bbox": box,
-                "area": round(box[2] * box[3], _PIXEL_DIGITS),
-                "iscrowd": 0,
-                "score": score,
-            }
-            for number, (image_id, box, score, category) in enumerate(objects, start=1)
-        ],
-    }
-    AtomicLocalBackend().put_text(json.dumps(content), path)
+    categories = [{"id": 1 + label, "name": name} for label, name in enumerate(CLASSES)]
+    # The list of images is followed by that of their objects, which grow together.
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as objects:
+
+        def finish(file: TextIO, complete: bool) -> None:
+            file.write('], "annotations": [')
+            objects.seek(0)
+            shutil.copyfileobj(objects, file)
+            file.write(f'], "info": {json.dumps({"complete": complete, **report()})}}}')
+
+        with growing_file(path, finish) as file:
+            file.write(f'{{"categories": {json.dumps(categories)}, "images": [')
+            images, annotations = _Listed(file), _Listed(objects)
+
+            def write(frame: DetectedObjects) -> None:
+                images.write(_image(frame))
+                for box, score, category in _objects(frame):
+                    annotations.write(
+                        {
+                            "id": annotations.count + 1,
+                            "image_id": frame.image_id,
+                            "category_id": category,
+                            "bbox": box,
+                            "area": round(box[2] * box[3], _PIXEL_DIGITS),
+                            "iscrowd": 0,
+                            "score": score,
+                        }
+                    )
+
+            yield write
+
+
+class _Listed:
+    """Entries of a json list in a file."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file, self.count = file, 0
+
+    def write(self, entry: Mapping[str, Any]) -> None:
+        self.file.write((",\n" if self.count else "\n") + json.dumps(entry))
+        self.count += 1
 
 
 def _image(frame: DetectedObjects) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -11,105 +12,107 @@ import numpy as np
 from mmdet.structures import DetDataSample
 from mmengine.config import Config
 
-from footmm.apis.frame_predictor import FramePredictor
-from footmm.apis.frames import Frame, FrameReader, Input
+from footmm.apis.detection_files import growing_coco, growing_mot
+from footmm.apis.frame_inferencer import FrameInferencer, Record
+from footmm.apis.frames import Frame, FrameReader
+from footmm.apis.inferencer import Pictures
 from footmm.apis.tiles import TileDetections, check_tiles, merge_tiles, tile_windows
 from footmm.errors import ConfigError
 from footmm.structures.detected_objects import CLASSES, DetectedObjects
+from footmm.visualization.detection import draw_detections
+
+MOT_FILE, COCO_FILE = "detections.txt", "detections.json"
 
 #: Pixels that neighbouring tiles share: people in wide views of 4K are hardly higher.
 DEFAULT_TILE_OVERLAP = 256
 
 
-class DetectionInferencer:
+class DetectionInferencer(FrameInferencer[DetectedObjects]):
     """Finds the players, balls and referees of frames, whole or cut into tiles.
 
-    MMEngine's ``BaseInferencer`` and mmdet's ``DetInferencer`` on it are not used, for the reasons
-    that :class:`~footmm.apis.HomographyInferencer` gives; neither do these read videos.
+    ``out_dir`` gets ``detections.txt`` and ``detections.json``, see
+    :mod:`footmm.apis.detection_files`, and the frames with what was found (``pictures/``, or
+    ``detections.mp4`` of a video). In results, ``image_id`` is the frame's number, from 1, and
+    ``image_path`` its name; images that cannot be read are left out, their numbers, too.
 
     Args:
         config: A config of the detection task, or its file.
         checkpoint: Weights of the config's model.
         device: ``'cpu'`` or ``'cuda'``; ``None`` takes CUDA where there is one.
-        batch_size: Frames, or tiles, that are predicted together.
         tile_size: Width and height of tiles into which frames are cut, pixels; see
             :mod:`footmm.apis.tiles`. Each goes through the pipeline and the model like a frame, so
-            it should be about as large as the frames that the model was trained with.
+            it should be about as large as the frames that the model was trained with. A batch is
+            then one of tiles.
         tile_overlap: Pixels that neighbouring tiles share at least. Objects up to this size are
             seen whole by one of them.
         whole_frame: Whether the whole frame is looked at, too, for what is larger than a tile.
         min_score: Objects below are left out.
+        pictures: Whether ``out_dir`` gets pictures.
 
     Raises:
-        ConfigError: The config is missing, broken or of another task, or no tiles can be laid.
+        ConfigError: The config is missing, broken or of another task, no tiles can be laid, or,
+            while results are asked for, the model finds other classes than ours.
         CheckpointError: The checkpoint is missing, damaged, unsafe or of another model.
     """
+
+    task = "detection"
+    packer = "PackDetInputs"
+    result_files = (COCO_FILE,)
+    picture_files = {"pictures": "detections.mp4"}
 
     def __init__(
         self,
         config: str | Path | Config,
         checkpoint: str | Path,
         device: str | None = None,
-        batch_size: int = 1,
         tile_size: tuple[int, int] | None = None,
         tile_overlap: int = DEFAULT_TILE_OVERLAP,
         whole_frame: bool = False,
         min_score: float = 0.0,
+        pictures: bool = True,
     ) -> None:
         if tile_size is not None:
             check_tiles(tile_size, tile_overlap)
-        self.predict = FramePredictor(
-            config, checkpoint, "PackDetInputs", "detection", device, batch_size
-        )
-        self.model = self.predict.model
+        super().__init__(config, checkpoint, device, pictures)
         self.tile_size, self.tile_overlap = tile_size, tile_overlap
         self.whole_frame = whole_frame
         self.min_score = min_score
 
-    def __call__(self, inputs: Input | Sequence[Input] | FrameReader) -> Iterator[DetectedObjects]:
-        """Find the objects of frames.
-
-        Args:
-            inputs: What :class:`~footmm.apis.frames.FrameReader` reads, or such a reader, which
-                knows afterwards which images could not be read.
-
-        Returns:
-            The results in the order of the frames, while they are asked for; ``image_id`` is the
-            frame's number, from 1, ``image_path`` its name. Unreadable images are left out, their
-            numbers, too.
-
-        Raises:
-            DatasetNotFoundError: See :class:`~footmm.apis.frames.FrameReader`, as for
-            DataFormatError: Inputs that are no images.
-            ConfigError: The model finds other classes than ours.
-        """
-        reader = inputs if isinstance(inputs, FrameReader) else FrameReader(inputs)
-        return (objects for _, objects in self.with_images(reader))
-
-    def with_images(self, reader: FrameReader) -> Iterator[tuple[Frame, DetectedObjects]]:
-        """Find the objects of frames and return them with the frames, to be drawn.
-
-        Only as many frames are in memory as a batch is made of.
-
-        Args:
-            reader: The frames.
-
-        Yields:
-            Frames and results.
-        """
+    def predict(
+        self, source: FrameReader, batch_size: int, drawn: bool
+    ) -> Iterator[tuple[Frame, DetectedObjects]]:
+        """See :meth:`footmm.apis.inferencer.Inferencer.predict`."""
         frames: deque[tuple[Frame, np.ndarray]] = deque()
 
         def views() -> Iterator[Frame]:
-            for frame in reader:
+            for frame in source:
                 windows = self._windows(frame)
                 frames.append((frame, windows))
                 for left, top, right, bottom in windows:
                     yield frame._replace(image=frame.image[top:bottom, left:right])
 
-        samples = (sample for _, sample in self.predict(views()))
+        samples = (sample for _, sample in self.predict_samples(views(), batch_size))
         for first in samples:
             frame, windows = frames.popleft()
             yield frame, self._merged(frame, windows, [first, *islice(samples, len(windows) - 1)])
+
+    def draw(self, item: Frame, result: DetectedObjects) -> Pictures:
+        """Draw what was found on the frame."""
+        return {"pictures": draw_detections(item.image, result, self.min_score)}
+
+    @contextmanager
+    def open_records(self, out: Path, source: FrameReader) -> Iterator[Record[DetectedObjects]]:
+        """See :meth:`footmm.apis.frame_inferencer.FrameInferencer.open_records`."""
+        with (
+            growing_mot(out / MOT_FILE) as write_mot,
+            growing_coco(out / COCO_FILE, source.report) as write_coco,
+        ):
+
+            def record(frame: Frame, result: DetectedObjects) -> None:
+                write_mot(result)
+                write_coco(result)
+
+            yield record
 
     def _windows(self, frame: Frame) -> np.ndarray:
         """Return left, top, right and bottom of what the model looks at, ``(T, 4)``."""

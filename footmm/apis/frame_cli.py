@@ -3,126 +3,53 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Generic, TypeVar
 
-import cv2
-import numpy as np
-from mmengine.utils import ProgressBar
-
-from footmm.apis.cli import add_config_arguments
+from footmm.apis.cli import add_config_arguments, prepare_folder, report_errors
 from footmm.apis.frames import DEFAULT_RATE, FrameReader
-from footmm.compat.checkpoints import AtomicLocalBackend
-from footmm.errors import ConfigError
 
 #: Exit code where frames were skipped.
 INCOMPLETE = 1
 
-Result = TypeVar("Result")
 
-#: Takes a frame's name and its picture.
-Write = Callable[[str, np.ndarray], None]
+def add_inference_arguments(parser: argparse.ArgumentParser, batch_size: int) -> None:
+    """Add what all tools for inference share besides the config and the inputs.
 
-
-def add_frame_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the config, the checkpoint, the input and how and where its results are made."""
-    add_config_arguments(parser)
-    parser.add_argument("checkpoint", help="checkpoint file of the config's model")
-    parser.add_argument("input", help="an image, a folder of images or a video")
+    Args:
+        parser: Of the tool.
+        batch_size: The default.
+    """
     parser.add_argument("--out", type=Path, required=True, help="folder of the results")
     parser.add_argument("--overwrite", action="store_true", help="write into any folder")
+    parser.add_argument("--show", action="store_true", help="show each result in a window")
     parser.add_argument("--device", choices=["cpu", "cuda"], help="default: CUDA if there is one")
-    parser.add_argument("--batch-size", type=int, default=1)
+    parser.add_argument("--batch-size", type=int, default=batch_size)
+
+
+def add_frame_arguments(
+    parser: argparse.ArgumentParser, inputs: str = "an image, a folder of images or a video"
+) -> None:
+    """Add the config, the checkpoint, the input and how and where its results are made.
+
+    Args:
+        parser: Of the tool.
+        inputs: What the input may be.
+    """
+    add_config_arguments(parser)
+    parser.add_argument("checkpoint", help="checkpoint file of the config's model")
+    parser.add_argument("input", help=inputs)
+    add_inference_arguments(parser, batch_size=1)
+    parser.add_argument(
+        "--no-pictures",
+        dest="pictures",
+        action="store_false",
+        help="write the results only, and no pictures of frames",
+    )
     parser.add_argument(
         "--rate", type=float, help=f"frames a second (the video's own, {DEFAULT_RATE:g} of images)"
     )
-
-
-class TimedResults(Generic[Result]):
-    """Shows on stderr how many results have come, and measures how long it took to make them.
-
-    Args:
-        results: One for each frame.
-        total: Number of frames.
-
-    Attributes:
-        seconds: That were spent on results so far, without what is done with them.
-    """
-
-    def __init__(self, results: Iterable[Result], total: int) -> None:
-        self.results, self.total = results, total
-        self.seconds = 0.0
-
-    def __iter__(self) -> Iterator[Result]:
-        bar = ProgressBar(self.total, file=sys.stderr)
-        start = time.perf_counter()
-        for result in self.results:
-            self.seconds += time.perf_counter() - start
-            yield result
-            bar.update()
-            start = time.perf_counter()
-
-
-def write_pictures(
-    out: Path, folder: str, video: str, reader: FrameReader, rate: float | None = None
-) -> AbstractContextManager[Write]:
-    """Write a picture of each frame: into a folder, or as a video where the frames are a video's.
-
-    Args:
-        out: Folder of all results.
-        folder: Name of the folder of pictures, which get their frames' names and formats.
-        video: Name of the video; it appears, whole, when the context ends, however it ends.
-        reader: The frames.
-        rate: Of the video, frames a second; without it that of the frames.
-
-    Returns:
-        A context with what writes a picture.
-
-    Raises:
-        ConfigError: OpenCV cannot write the video.
-    """
-    if reader.is_video:
-        return _write_video(out / video, rate or reader.rate or DEFAULT_RATE)
-    return nullcontext(_write_images(out / folder))
-
-
-def _write_images(folder: Path) -> Write:
-    folder.mkdir(exist_ok=True)
-
-    def write(name: str, picture: np.ndarray) -> None:
-        path = folder / name
-        data = cv2.imencode(path.suffix, picture)[1]
-        AtomicLocalBackend().put(data.tobytes(), path)
-
-    return write
-
-
-@contextmanager
-def _write_video(path: Path, rate: float) -> Iterator[Write]:
-    # OpenCV chooses the container by the suffix.
-    unfinished = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    writer = cv2.VideoWriter()
-
-    def write(_: str, picture: np.ndarray) -> None:
-        size = picture.shape[1::-1]
-        if not writer.isOpened() and not writer.open(
-            str(unfinished), cv2.VideoWriter_fourcc(*"mp4v"), rate, size
-        ):
-            raise ConfigError(f"OpenCV cannot write the video '{path}' ({size[0]} x {size[1]})")
-        writer.write(picture)
-
-    try:
-        yield write
-    finally:
-        is_open = writer.isOpened()
-        writer.release()
-        if is_open:
-            os.replace(unfinished, path)
 
 
 def print_frame_summary(
@@ -147,3 +74,30 @@ def print_frame_summary(
         print(f"{name:<22}{value:>8}")
     for frame in reader.unreadable:
         print(f"skipped: {frame.reason}")
+
+
+def run_on_frames(
+    args: argparse.Namespace,
+    result_files: Sequence[str],
+    infer: Callable[[argparse.Namespace, FrameReader], None],
+    aspect_ratio: float | None = None,
+) -> None:
+    """Read the input, prepare the folder of the results, and leave with the right exit code.
+
+    Args:
+        args: Those of :func:`add_frame_arguments`.
+        result_files: See :func:`footmm.apis.cli.prepare_folder`.
+        infer: Does the work.
+        aspect_ratio: See :class:`footmm.apis.frames.FrameReader`.
+    """
+    with report_errors():
+        reader = FrameReader(args.input, aspect_ratio, args.rate)
+        prepare_folder(args.out, result_files, args.overwrite)
+        infer(args, reader)
+        exit_if_incomplete(reader)
+
+
+def exit_if_incomplete(reader: FrameReader) -> None:
+    """Leave with :data:`INCOMPLETE` where frames were skipped."""
+    if reader.unreadable:
+        sys.exit(INCOMPLETE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,31 +54,43 @@ class UnreadableFrame:
 
 
 class FrameReader:
-    """Reads frames lazily; may be iterated over more than once.
+    """Reads frames lazily; may be iterated over more than once, unless it reads an iterator.
 
     Images that cannot be read are skipped with a warning and kept in :attr:`unreadable`.
 
     Args:
-        inputs: An image array (BGR), the path of an image, of a folder of images or of a video, or
-            a list of images (arrays or paths). Images of a folder are sorted as people count:
-            2 before 10.
+        inputs: An image array ``(H, W, 3)``, uint8, (blue, green, red), the path of an image, of a
+            folder of images or of a video, a list of images (arrays or paths), or an iterator of
+            arrays, such as a camera's. Images of a folder are sorted as people count: 2 before 10.
         aspect_ratio: Width by height to which every frame is stretched, for frames that were
             stored squeezed; None to leave them.
+        rate: Frames a second; None takes what the video file states.
 
     Raises:
+        ConfigError: The aspect ratio or the rate is not positive.
         DatasetNotFoundError: A path does not exist, or a folder holds no images.
         DataFormatError: A file is neither an image nor a video, an array is no image, or two images
             have the same name.
     """
 
-    def __init__(self, inputs: Input | Sequence[Input], aspect_ratio: float | None = None) -> None:
-        if aspect_ratio is not None and not aspect_ratio > 0:
-            raise ConfigError(f"aspect_ratio is {aspect_ratio}, it must be positive")
+    def __init__(
+        self,
+        inputs: Input | Sequence[Input] | Iterator[np.ndarray],
+        aspect_ratio: float | None = None,
+        rate: float | None = None,
+    ) -> None:
+        for name, value in {"aspect_ratio": aspect_ratio, "rate": rate}.items():
+            if value is not None and not value > 0:
+                raise ConfigError(f"{name} is {value}, it must be positive")
         self.aspect_ratio = aspect_ratio
         self.unreadable: list[UnreadableFrame] = []
+        self._rate = rate
         self._video: Path | None = None
         self._images: list[tuple[str, Input]] = []
-        if isinstance(inputs, (str, Path)) and Path(inputs).suffix.lower() in VIDEO_SUFFIXES:
+        self._stream: Iterator[np.ndarray] | None = None
+        if isinstance(inputs, Iterator):
+            self._stream = inputs
+        elif isinstance(inputs, (str, Path)) and _is_video(Path(inputs)):
             self._video = _existing(Path(inputs))
             self._open_video()
         else:
@@ -89,22 +102,53 @@ class FrameReader:
         return self._video is not None
 
     @property
-    def rate(self) -> float | None:
-        """Frames a second that the video file states; None for images."""
-        if self._video is None:
+    def is_stream(self) -> bool:
+        """Whether the frames come from an iterator, and can be read only once."""
+        return self._stream is not None
+
+    @property
+    def names(self) -> list[str] | None:
+        """Names of the images; None for a video and an iterator."""
+        if self._video is not None or self._stream is not None:
             return None
+        return [name for name, _ in self._images]
+
+    @property
+    def paths(self) -> dict[str, Path]:
+        """Files of the images that are one each, by their names."""
+        return {
+            name: Path(image) for name, image in self._images if not isinstance(image, np.ndarray)
+        }
+
+    @property
+    def rate(self) -> float | None:
+        """Frames a second, as given, or as the video file states; None where neither is."""
+        if self._video is None or self._rate is not None:
+            return self._rate
         rate = self._open_video().fps
         return rate if rate and np.isfinite(rate) else None
 
     def __len__(self) -> int:
-        """Frames there are; a video may end before the number that it states."""
+        """Frames there are; a video may end earlier, an iterator's are not known and 0."""
         return len(self._images) if self._video is None else self._open_video().frame_cnt
+
+    def report(self) -> dict[str, dict[str, str]]:
+        """Tell for results files which images could not be read so far, and why."""
+        return {"unreadable": {frame.name: frame.reason for frame in self.unreadable}}
 
     def __iter__(self) -> Iterator[Frame]:
         self.unreadable.clear()
-        frames = self._read_images() if self._video is None else self._read_video(self._video)
-        for frame in frames:
+        for frame in self._read():
             yield frame._replace(image=self._stretched(frame.image))
+
+    def _read(self) -> Iterator[Frame]:
+        if self._video is not None:
+            return self._read_video(self._video)
+        return self._read_images() if self._stream is None else self._read_stream(self._stream)
+
+    def _read_stream(self, stream: Iterator[np.ndarray]) -> Iterator[Frame]:
+        for number, image in enumerate(stream):
+            yield Frame(*_named_array(image, number), number + 1)
 
     def _read_images(self) -> Iterator[Frame]:
         load = LoadImageFromFile()
@@ -150,12 +194,13 @@ def _named_images(inputs: Input | Sequence[Input]) -> list[tuple[str, Input]]:
                 f"folder '{inputs}' holds no images ({', '.join(IMAGE_SUFFIXES)})"
             )
         return [(path.name, path) for path in sorted(paths, key=_counting)]
-    items = [inputs] if isinstance(inputs, (str, Path, np.ndarray)) else list(inputs)
+    is_one = isinstance(inputs, str) or not isinstance(inputs, Sequence)
+    items = [inputs] if is_one else list(inputs)
     if not items:
         raise DatasetNotFoundError("the list of images is empty")
     images = [_named_image(item, number) for number, item in enumerate(items)]
-    names = [name for name, _ in images]
-    if twice := {name for name in names if names.count(name) > 1}:
+    counts = Counter(name for name, _ in images)
+    if twice := [name for name, count in counts.items() if count > 1]:
         raise DataFormatError(
             f"two images of the list have the name '{min(twice)}'; results are told apart by names"
         )
@@ -164,17 +209,30 @@ def _named_images(inputs: Input | Sequence[Input]) -> list[tuple[str, Input]]:
 
 def _named_image(item: Input, number: int) -> tuple[str, Input]:
     if isinstance(item, np.ndarray):
-        if item.ndim != 3 or item.shape[2] != 3 or item.dtype != np.uint8 or item.size == 0:
-            raise DataFormatError(
-                f"image {number} is an array {item.shape} of {item.dtype}; images are (H, W, 3) "
-                "uint8, BGR"
-            )
-        return f"image_{number:06d}", item
+        return _named_array(item, number)
+    if not isinstance(item, (str, Path)):
+        raise DataFormatError(
+            f"image {number} is a {type(item).__name__}; give arrays (H, W, 3) uint8, BGR, or paths"
+        )
     path = _existing(Path(item))
     if path.suffix.lower() not in IMAGE_SUFFIXES:
         known = ", ".join((*IMAGE_SUFFIXES, *VIDEO_SUFFIXES))
         raise DataFormatError(f"'{path}' is no image, folder or video; known suffixes: {known}")
     return path.name, path
+
+
+def _named_array(image: np.ndarray, number: int) -> tuple[str, np.ndarray]:
+    wanted = isinstance(image, np.ndarray) and image.ndim == 3 and image.dtype == np.uint8
+    if not wanted or image.shape[2] != 3 or image.size == 0:
+        found = getattr(image, "shape", ""), getattr(image, "dtype", type(image).__name__)
+        raise DataFormatError(
+            f"image {number} is an array {found[0]} of {found[1]}; images are (H, W, 3) uint8, BGR"
+        )
+    return f"image_{number:06d}", image
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()
 
 
 def _existing(path: Path) -> Path:

@@ -2,214 +2,169 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+import csv
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 
-from footmm.apis.window_inferencer import WindowDataset, WindowInferencer
+from footmm.apis.growing_files import at_end, growing_file
+from footmm.apis.inferencer import Pictures, Write
+from footmm.apis.tactics_stretches import formation_table, role_table, summarise, window_rows
+from footmm.apis.track_inferencer import TrackInferencer, TrackWindows
+from footmm.apis.window_inferencer import SUMMARY_FILE, WindowDataset, write_summary
+from footmm.compat.checkpoints import AtomicLocalBackend
+from footmm.datasets.tactics.labels import no_labels
+from footmm.engine.hooks.validation_pictures import write_png
 from footmm.errors import ConfigError
-from footmm.evaluation.functional.formation_templates import match_team
 from footmm.models.tactics import TacticsGNN
-from footmm.simulation.formations import FORMATIONS
-from footmm.simulation.state import PLAYERS_PER_TEAM
+from footmm.structures.agent_tracks import AgentTracks
 from footmm.structures.tactical_window import TacticalWindow
+from footmm.visualization.tactics import draw_attention, draw_formation_map, draw_timeline
+
+WINDOWS_FILE, FORMATIONS_FILE, ROLES_FILE = "windows.csv", "formations.csv", "roles.csv"
 
 
-class TacticsInferencer(WindowInferencer):
-    """Tells formations, roles and strategies of windows, a batch at a time.
+class UnlabelledWindows(TrackWindows):
+    """Windows of tracks that no match sheet belongs to."""
+
+    def get_data_info(self, idx: int) -> dict:
+        """Return a window, with labels of which nothing is known, before the pipeline."""
+        window = super().get_data_info(idx)
+        return window | no_labels(*window["present"].shape)
+
+
+class TacticsInferencer(TrackInferencer[TacticalWindow]):
+    """Tells formations, roles and strategies of windows of tracks.
+
+    ``out_dir`` gets ``windows.csv`` (for each window and team the formation, and the strategy in
+    its last frame), ``formations.csv`` (the same by stretches of some minutes, beside template
+    matching and the labels), ``roles.csv`` (each player's role by stretch, beside its label),
+    ``summary.json``, and, if all windows were asked for, ``formation_map.png`` and
+    ``attention.png`` of the window in which most players are seen, and ``timeline.png`` of the
+    longest match. For it all windows but their graphs are kept until the end.
 
     Args:
         config: A config of the tactics task, or its file.
         checkpoint: Weights of the config's model.
         device: ``'cpu'`` or ``'cuda'``; ``None`` takes CUDA where there is one.
-        batch_size: Windows that are predicted together.
+        minutes: Length of a stretch.
 
     Raises:
-        ConfigError: The config is missing or broken, or its model does not tell tactics.
+        ConfigError: The config is missing or broken, its model does not tell tactics, or
+            ``minutes`` is not positive.
         CheckpointError: The checkpoint is missing, damaged, unsafe or of another model.
     """
+
+    result_files = (WINDOWS_FILE, FORMATIONS_FILE, ROLES_FILE, SUMMARY_FILE)
 
     def __init__(
         self,
         config: str | Path | Config,
         checkpoint: str | Path,
         device: str | None = None,
-        batch_size: int = 64,
+        minutes: float = 5.0,
     ) -> None:
-        super().__init__(config, checkpoint, device, batch_size)
+        if not 0 < minutes < np.inf:
+            raise ConfigError(f"minutes={minutes} has to be positive")
+        super().__init__(config, checkpoint, device)
         if not isinstance(self.model, TacticsGNN):
             raise ConfigError(
                 f"config '{self.model.cfg.filename}' builds a {type(self.model).__name__}, which "
                 "tells no tactics; take one of configs/tactics"
             )
-
-    def __call__(
-        self, dataset: WindowDataset, indices: Iterable[int] | None = None
-    ) -> Iterator[TacticalWindow]:
-        """Predict windows.
-
-        Args:
-            dataset: Its pipeline ends with ``PackTacticsInputs``.
-            indices: Numbers of windows; None for all.
-
-        Yields:
-            The windows with their predictions, in order.
-        """
-        for items in self.batches(dataset, indices):
-            with torch.no_grad():
-                samples = self.model.test_step(pseudo_collate(items))
-            yield from map(TacticalWindow.from_sample, samples)
-
-
-@dataclass(frozen=True, eq=False)
-class TeamStretch:
-    """What a team plays over some minutes, from all windows in them.
-
-    Attributes:
-        match: Name of the match.
-        period: 1 for the first half.
-        first_s: Seconds since the start of the period where the stretch begins.
-        last_s: And where it ends.
-        team: Home or away.
-        num_windows: Windows.
-        seen: Players of the team who are seen in a window's frame on average.
-        formation_scores: ``(F,)``, mean of the windows' probabilities, weighted by the number
-            of players seen.
-        template_formation: Index of the formation that template matching finds in the mean places;
-            None where too few are seen.
-        labelled_formation: Index of the labelled formation; None where none, or several, are.
-        agent_ids: Names of the players who are seen.
-        role_scores: ``(P, R)``, their roles' mean probabilities, weighted by the frames they are
-            seen in.
-        labelled_roles: Indices of their labelled roles, None where unknown.
-        num_frames: ``(P,)``, frames of windows in which they are seen.
-    """
-
-    match: str
-    period: int
-    first_s: float
-    last_s: float
-    team: int
-    num_windows: int
-    seen: float
-    formation_scores: np.ndarray
-    template_formation: int | None
-    labelled_formation: int | None
-    agent_ids: tuple[str, ...]
-    role_scores: np.ndarray
-    labelled_roles: tuple[int | None, ...]
-    num_frames: np.ndarray
+        self.minutes = minutes
 
     @property
-    def formation(self) -> int:
-        """Index of the most probable formation."""
-        return int(self.formation_scores.argmax())
+    def rate(self) -> float | None:
+        """Frames a second of the tracks that the model takes; None where the config is silent."""
+        return self.model.cfg.get("rate")
 
-    @classmethod
-    def of(cls, windows: Sequence[TacticalWindow], team: int) -> TeamStretch:
-        """Sum up a team's windows.
+    def cut(self, tracks: Sequence[AgentTracks], pipeline: Sequence[Any]) -> WindowDataset:
+        """See :meth:`footmm.apis.track_inferencer.TrackInferencer.cut`.
 
-        Args:
-            windows: Of one match and period, one or more, in the order of time.
-            team: Home or away.
+        Raises:
+            ConfigError: The config has no ``num_observed`` at its head.
         """
-        frames_of, places_of, scores_of, labels_of = {}, {}, {}, {}
-        keepers = set()
-        for window in windows:
-            members = window.members(team)
-            counts = window.present[:, members].sum(0)
-            centred = _relative_places(window, team, members)
-            for column, (agent, count) in enumerate(zip(members, counts, strict=True)):
-                name = window.agent_ids[agent] or f"place {agent}"
-                frames_of[name] = frames_of.get(name, 0) + count
-                places_of[name] = places_of.get(name, 0) + count * centred[column]
-                scores_of[name] = scores_of.get(name, 0) + count * window.role_scores[agent]
-                keepers |= {name} if window.goalkeeper[agent] else set()
-                if window.has_role[agent]:
-                    labels_of.setdefault(name, set()).add(int(window.role[agent]))
-        names = sorted(frames_of, key=frames_of.__getitem__, reverse=True)
-        frames = np.array([frames_of[name] for name in names], float)
-        eleven = names[:PLAYERS_PER_TEAM]
-        seen = np.array([(w.present & (w.team == team)).sum(1).mean() for w in windows])
-        weights = np.maximum(seen, 1e-6)[:, None] / np.maximum(seen, 1e-6).sum()
-        labelled = {int(w.formation[team]) for w in windows if w.has_formation[team]}
-        return cls(
-            match=windows[0].match,
-            period=windows[0].period,
-            first_s=float(windows[0].seconds[0]),
-            last_s=float(windows[-1].seconds[-1]),
-            team=team,
-            num_windows=len(windows),
-            seen=float(seen.mean()),
-            formation_scores=(np.stack([w.formation_scores[team] for w in windows]) * weights).sum(
-                0
-            ),
-            template_formation=_template_formation(
-                {name: places_of[name] / frames_of[name] for name in eleven}, keepers
-            ),
-            labelled_formation=labelled.pop() if len(labelled) == 1 else None,
-            agent_ids=tuple(names),
-            role_scores=np.stack([scores_of[name] / frames_of[name] for name in names])
-            if names
-            else np.zeros((0, windows[0].role_scores.shape[1])),
-            labelled_roles=tuple(
-                next(iter(labels_of[name])) if len(labels_of.get(name, ())) == 1 else None
-                for name in names
-            ),
-            num_frames=frames,
+        num_observed = self.model.cfg.get("num_observed")
+        if num_observed is None:
+            raise ConfigError(f"config '{self.model.cfg.filename}' states no num_observed")
+        # A frame after those that the model sees: a window has at least one.
+        return UnlabelledWindows(
+            tracks, num_frames=num_observed + 1, num_observed=num_observed, pipeline=pipeline
         )
 
+    def predict(
+        self, source: WindowDataset, batch_size: int, drawn: bool
+    ) -> Iterator[tuple[None, TacticalWindow]]:
+        """See :meth:`footmm.apis.inferencer.Inferencer.predict`."""
+        for items in self.batches(source, batch_size):
+            with torch.no_grad():
+                samples = self.model.test_step(pseudo_collate(items))
+            for sample in samples:
+                yield None, TacticalWindow.from_sample(sample)
 
-def _relative_places(window: TacticalWindow, team: int, members: np.ndarray) -> np.ndarray:
-    """``(P, 2)``, mean places relative to the team's mean in each frame, in its view, metres."""
-    present = window.present[:, members, None]
-    places = window.view_of(team)[:, members] * present
-    outfielders = present & ~window.goalkeeper[members][:, None]
-    centre = (places * outfielders).sum(1, keepdims=True)
-    centre = centre / np.maximum(outfielders.sum(1, keepdims=True), 1)
-    return ((places - centre) * present).sum(0) / np.maximum(present.sum(0), 1)
+    def draw(self, item: None, result: TacticalWindow) -> Pictures:
+        """Draw the formations and roles of both teams."""
+        return {"formations": draw_formation_map(result)[..., ::-1]}
+
+    @contextmanager
+    def write_results(self, out: Path, source: WindowDataset) -> Iterator[Write[TacticalWindow]]:
+        """See :meth:`footmm.apis.inferencer.Inferencer.write_results`."""
+        windows = _KeptWindows()
+
+        def finish(complete: bool) -> None:
+            write_summary(out, complete, len(windows.all))
+            stretches = summarise(windows.all, self.minutes)
+            for name, table in (
+                (FORMATIONS_FILE, formation_table(stretches)),
+                (ROLES_FILE, role_table(stretches)),
+            ):
+                AtomicLocalBackend().put_text(table.to_csv(index=False), out / name)
+            if complete and windows.all:
+                windows.draw(out)
+
+        with at_end(finish), growing_file(out / WINDOWS_FILE) as file:
+            table: csv.DictWriter | None = None
+
+            def write(_: None, window: TacticalWindow, __: Pictures) -> None:
+                nonlocal table
+                rows = list(window_rows(window))
+                if table is None:
+                    table = csv.DictWriter(file, rows[0], lineterminator="\n")
+                    table.writeheader()
+                table.writerows(rows)
+                windows.add(window)
+
+            yield write
 
 
-def _template_formation(places: dict[str, np.ndarray], keepers: set[str]) -> int | None:
-    if not places:
-        return None
-    found = np.stack(list(places.values()))
-    is_keeper = np.array([name in keepers for name in places])
-    match = match_team(found, is_keeper)[1]
-    return None if match is None else match.formation
+class _KeptWindows:
+    """All windows without their graphs, and the one in which most players are seen with it."""
 
+    def __init__(self) -> None:
+        self.all: list[TacticalWindow] = []
+        self.fullest: TacticalWindow | None = None
 
-def summarise(windows: Sequence[TacticalWindow], minutes: float) -> list[TeamStretch]:
-    """Sum up windows over stretches of time, for both teams.
+    def add(self, window: TacticalWindow) -> None:
+        if self.fullest is None or window.seen.sum() > self.fullest.seen.sum():
+            self.fullest = window
+        nothing = dict(edges=window.edges[:, :0].copy(), attention=window.attention[:0].copy())
+        self.all.append(replace(window, **nothing))
 
-    Args:
-        windows: Of any matches.
-        minutes: Length of a stretch; it begins with the first window, and anew with every period.
-            Windows whose tracks tell no time are summed up by period.
-
-    Returns:
-        By match, period and time, home before away.
-    """
-    groups: dict[tuple[str, int, int], list[TacticalWindow]] = {}
-    starts: dict[tuple[str, int], float] = {}
-    for window in windows:
-        key = window.match, window.period
-        middle = float(window.seconds.mean())
-        start = starts.setdefault(key, float(window.seconds[0]))
-        number = 0 if np.isnan(middle) else int((middle - start) // (60 * minutes))
-        groups.setdefault((*key, number), []).append(window)
-    return [TeamStretch.of(groups[key], team) for key in sorted(groups) for team in (0, 1)]
-
-
-def formation_name(formation: int | None) -> str:
-    """Name of a formation; a dash for none.
-
-    Args:
-        formation: Index into :data:`footmm.simulation.formations.FORMATIONS`.
-    """
-    return "-" if formation is None else FORMATIONS[formation].name
+    def draw(self, out: Path) -> None:
+        """Draw the fullest window, and the match with most windows."""
+        write_png(out / "formation_map.png", draw_formation_map(self.fullest))
+        write_png(out / "attention.png", draw_attention(self.fullest))
+        longest = Counter(window.match for window in self.all).most_common(1)[0][0]
+        of_match = [window for window in self.all if window.match == longest]
+        ends = np.array([window.seconds[-1] for window in of_match]) / 60
+        minutes = ends if np.isfinite(ends).all() else None
+        write_png(out / "timeline.png", draw_timeline(of_match, minutes, f"Match {longest}"))

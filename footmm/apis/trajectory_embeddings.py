@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
-from footmm.apis.trajectory_inferencer import InferredWindow
 from footmm.compat.checkpoints import AtomicLocalBackend
 from footmm.errors import ConfigError, DataFormatError, did_you_mean
 
 if TYPE_CHECKING:
     import pyarrow
+
+    from footmm.apis.trajectory_inferencer import InferredWindow
 
 #: Windows named in a message.
 _NAMED = 3
@@ -60,14 +61,31 @@ class TrajectoryEmbeddings:
         Raises:
             DataFormatError: There are no windows.
         """
-        rows = []
-        for window in windows:
-            tracks = window.trajectories
-            frames = tracks.frame_ids[[0, -1]]
-            agents = (tracks.agent_ids, window.agents) if with_agents else ()
-            rows.append(
-                (tracks.match, tracks.source, window.period, *frames, window.window, *agents)
-            )
+        return cls.from_rows([cls.row(window, with_agents) for window in windows])
+
+    @staticmethod
+    def row(window: InferredWindow, with_agents: bool = False) -> tuple[Any, ...]:
+        """Return what is kept of a window, and can be kept of many.
+
+        Args:
+            window: The window.
+            with_agents: Whether to keep the vectors of its agents.
+        """
+        tracks = window.trajectories
+        frames = tracks.frame_ids[[0, -1]]
+        agents = (tracks.agent_ids, window.agents) if with_agents else ()
+        return (tracks.match, tracks.source, window.period, *frames, window.window, *agents)
+
+    @classmethod
+    def from_rows(cls, rows: Sequence[tuple[Any, ...]]) -> TrajectoryEmbeddings:
+        """Make the table of what :meth:`row` returned.
+
+        Args:
+            rows: Of all windows, all with or all without agents.
+
+        Raises:
+            DataFormatError: There are no windows.
+        """
         if not rows:
             raise DataFormatError("the dataset has no windows: nothing to embed")
         return cls(*map(np.array, zip(*rows, strict=True)))

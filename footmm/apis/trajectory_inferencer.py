@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,28 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import BaseDataElement
+from torch.utils.data import Subset
 
-from footmm.apis.runner import config_mistakes_explained
-from footmm.apis.window_inferencer import WindowDataset, WindowInferencer
-from footmm.datasets.trajectory.trajectories_npz import TrajectoriesNpz
+from footmm.apis.growing_files import at_end
+from footmm.apis.inferencer import Pictures, Write
+from footmm.apis.track_inferencer import TrackInferencer, TrackWindows
+from footmm.apis.trajectory_embeddings import TrajectoryEmbeddings
+from footmm.apis.window_inferencer import SUMMARY_FILE, WindowDataset, write_summary
+from footmm.engine.hooks.validation_pictures import write_png
 from footmm.errors import ConfigError, DataFormatError
 from footmm.models.trajectory import Baller2Vec
 from footmm.models.trajectory.encoder import Tracks
+from footmm.structures.agent_tracks import AgentTracks
 from footmm.structures.predicted_trajectories import PredictedTrajectories
+from footmm.visualization.trajectory import (
+    choose_windows,
+    draw_forecast,
+    draw_forecasts,
+    forecast_error,
+)
+
+#: Of the file of embeddings.
+FORMATS = ("parquet", "npz")
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +47,8 @@ class InferredWindow:
     Attributes:
         trajectories: The window and its predicted futures.
         period: Of the match, 1 for the first half.
-        window: ``(3 d,)`` float32, the vector of the window.
-        frames: ``(T, 3 d)`` float32, those of its frames.
+        window: ``(3 * d,)`` float32, the vector of the window.
+        frames: ``(T, 3 * d)`` float32, those of its frames.
         agents: ``(A, d)`` float32, those of its agents; 0 for places that nobody fills.
     """
 
@@ -44,78 +59,121 @@ class InferredWindow:
     agents: np.ndarray
 
 
-class TrajectoryInferencer(WindowInferencer):
-    """Predicts futures and makes vectors of windows, a batch at a time.
+class TrajectoryInferencer(TrackInferencer[InferredWindow]):
+    """Predicts futures and makes vectors of windows of tracks.
+
+    ``out_dir`` gets ``embeddings.parquet`` or ``.npz``, a vector for each window (see
+    :meth:`footmm.apis.trajectory_embeddings.TrajectoryEmbeddings.write`), which are kept for it
+    until the end, ``summary.json``, and, if all windows were asked for, ``forecasts.png``: true
+    and predicted paths of some windows, half of them the worst.
 
     Args:
         config: A config of the trajectory task, or its file.
         checkpoint: Weights of the config's model.
         device: ``'cpu'`` or ``'cuda'``; ``None`` takes CUDA where there is one.
-        batch_size: Windows that are predicted together.
+        file_format: Of the embeddings, ``'parquet'`` or ``'npz'``.
+        with_agents: Whether the file also gets a vector of each agent.
+        num_forecasts: Windows of ``forecasts.png``; 0 for none.
 
     Raises:
-        ConfigError: The config is missing or broken, or its model does not predict trajectories.
+        ConfigError: The config is missing or broken, its model does not predict trajectories, or
+            there is no such format.
         CheckpointError: The checkpoint is missing, damaged, unsafe or of another model.
     """
+
+    result_files = (*(f"embeddings.{name}" for name in FORMATS), SUMMARY_FILE)
 
     def __init__(
         self,
         config: str | Path | Config,
         checkpoint: str | Path,
         device: str | None = None,
-        batch_size: int = 64,
+        file_format: str = FORMATS[0],
+        with_agents: bool = False,
+        num_forecasts: int = 4,
     ) -> None:
-        super().__init__(config, checkpoint, device, batch_size)
+        if file_format not in FORMATS:
+            raise ConfigError(f"file_format={file_format!r} has to be one of {', '.join(FORMATS)}")
+        super().__init__(config, checkpoint, device)
         self._check_model()
+        self.file_format = file_format
+        self.with_agents = with_agents
+        self.num_forecasts = num_forecasts
 
     @property
     def num_future(self) -> int:
         """Frames that the model predicts."""
         return self.model.forecast_head.num_frames
 
-    def read_tracks(self, path: str | Path) -> WindowDataset:
-        """Cut the tracks of a ``trajectories.npz`` into windows that the model takes.
+    @property
+    def rate(self) -> float:
+        """Frames a second of the tracks that the model takes."""
+        return self.model.embedding.rate
 
-        Args:
-            path: The file, see :mod:`footmm.datasets.trajectory.trajectories_npz`.
+    def cut(self, tracks: Sequence[AgentTracks], pipeline: Sequence[Any]) -> WindowDataset:
+        """See :meth:`footmm.apis.track_inferencer.TrackInferencer.cut`."""
+        return TrackWindows(
+            tracks,
+            num_frames=self.model.num_observed + self.num_future,
+            num_observed=self.model.num_observed,
+            pipeline=pipeline,
+        )
 
-        Raises:
-            ConfigError: The config has no ``test_pipeline``.
-            DatasetNotFoundError: There is no such file.
-            DataFormatError: The file is broken, or too short for a window.
-        """
-        config = self.model.cfg
-        if not config.get("test_pipeline"):
-            raise ConfigError(
-                f"config '{config.filename}' has no test_pipeline to read tracks with"
-            )
-        with config_mistakes_explained():
-            return TrajectoriesNpz(
-                path,
-                num_frames=self.model.num_observed + self.num_future,
-                num_observed=self.model.num_observed,
-                pipeline=config.test_pipeline,
-                test_mode=True,
-            )
-
-    def __call__(
-        self, dataset: WindowDataset, indices: Iterable[int] | None = None
-    ) -> Iterator[InferredWindow]:
-        """Predict windows.
-
-        Args:
-            dataset: The windows; :meth:`test_dataset` and :meth:`read_tracks` make one.
-            indices: Numbers of the windows to predict; all of them without it.
-
-        Returns:
-            The results in the order of the windows, while they are asked for.
+    def predict(
+        self, source: WindowDataset, batch_size: int, drawn: bool
+    ) -> Iterator[tuple[None, InferredWindow]]:
+        """See :meth:`footmm.apis.inferencer.Inferencer.predict`.
 
         Raises:
             ConfigError: The dataset's pipeline does not pack its windows.
             DataFormatError: Windows are of another rate or length than the model's.
         """
-        for items in self.batches(dataset, indices):
-            yield from self._infer(items)
+        for items in self.batches(source, batch_size):
+            for window in self._infer(items):
+                yield None, window
+
+    def predict_some(
+        self, source: WindowDataset, numbers: Sequence[int]
+    ) -> list[PredictedTrajectories]:
+        """Predict some windows of a dataset.
+
+        Args:
+            source: The windows.
+            numbers: Which of them, from 0.
+        """
+        pairs = self.predict(Subset(source, numbers), self.default_batch_size, drawn=False)
+        return [window.trajectories for _, window in pairs]
+
+    def draw(self, item: None, result: InferredWindow) -> Pictures:
+        """Draw the observed, true and predicted paths."""
+        return {"forecast": draw_forecast(result.trajectories)[..., ::-1]}
+
+    @contextmanager
+    def write_results(self, out: Path, source: WindowDataset) -> Iterator[Write[InferredWindow]]:
+        """See :meth:`footmm.apis.inferencer.Inferencer.write_results`."""
+        rows: list[tuple[Any, ...]] = []
+        errors: list[float] = []
+
+        def finish(complete: bool) -> None:
+            write_summary(out, complete, len(rows))
+            if not rows:
+                return
+            path = out / f"embeddings.{self.file_format}"
+            TrajectoryEmbeddings.from_rows(rows).write(path)
+            if complete and self.num_forecasts:
+                self._draw_forecasts(out / "forecasts.png", source, np.array(errors))
+
+        def write(_: None, window: InferredWindow, __: Pictures) -> None:
+            rows.append(TrajectoryEmbeddings.row(window, self.with_agents))
+            errors.append(forecast_error(window.trajectories))
+
+        with at_end(finish):
+            yield write
+
+    def _draw_forecasts(self, path: Path, source: WindowDataset, errors: np.ndarray) -> None:
+        windows = self.predict_some(source, choose_windows(errors, self.num_forecasts))
+        title = f"Forecasts of {len(windows)} of {len(errors):,} windows, first the worst"
+        write_png(path, draw_forecasts(windows, title))
 
     def _infer(self, items: list[dict[str, Any]]) -> Iterator[InferredWindow]:
         for item in items:
@@ -150,12 +208,7 @@ class TrajectoryInferencer(WindowInferencer):
             )
         sample: BaseDataElement = item["data_samples"]
         place = f"{sample.source}, match '{sample.match}', frame {sample.frame_ids[0]}"
-        rate = self.model.embedding.rate
-        if not np.isclose(sample.rate, rate):
-            raise DataFormatError(
-                f"{place}: the tracks have {sample.rate:g} frames a second, the model was trained "
-                f"with {rate:g}; resample them with tools/data/make_trajectories.py"
-            )
+        self._check_rate(place, sample.rate)
         found = sample.num_observed, len(sample.frame_ids) - sample.num_observed
         wanted = self.model.num_observed, self.num_future
         if found != wanted:

@@ -1,20 +1,26 @@
-"""What the inferencers of windows share: a model, and batches of a dataset."""
+"""What the inferencers of windows share: batches of a dataset, and what tells how far a run got."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
-from mmengine.config import Config
+from mmengine.registry import init_default_scope
 
-from footmm.apis.model import init_model
+from footmm.apis.inferencer import Inferencer, Result
 from footmm.apis.runner import config_mistakes_explained
+from footmm.compat.checkpoints import AtomicLocalBackend
 from footmm.errors import ConfigError
 from footmm.registry import DATASETS
 
+SUMMARY_FILE = "summary.json"
 
+
+@runtime_checkable
 class WindowDataset(Protocol):
     """A dataset of windows, which its pipeline has packed into ``inputs`` and ``data_samples``."""
 
@@ -25,34 +31,13 @@ class WindowDataset(Protocol):
         """Return the number of windows."""
 
 
-class WindowInferencer:
-    """Base of the inferencers of windows.
+class WindowInferencer(Inferencer[Result]):
+    """Base of the inferencers of windows; :meth:`batches` reads them, some at a time."""
 
-    Args:
-        config: A config, or its file.
-        checkpoint: Weights of the config's model.
-        device: ``'cpu'`` or ``'cuda'``; ``None`` takes CUDA where there is one.
-        batch_size: Windows that are predicted together.
-
-    Raises:
-        ConfigError: The config is missing or broken, or ``batch_size`` below 1.
-        CheckpointError: The checkpoint is missing, damaged, unsafe or of another model.
-    """
-
-    def __init__(
-        self,
-        config: str | Path | Config,
-        checkpoint: str | Path,
-        device: str | None = None,
-        batch_size: int = 64,
-    ) -> None:
-        if batch_size < 1:
-            raise ConfigError(f"batch_size is {batch_size}, it must be at least 1")
-        self.model = init_model(config, checkpoint, device)
-        self.batch_size = batch_size
+    default_batch_size = 64
 
     def test_dataset(self) -> WindowDataset:
-        """Build the config's test dataset.
+        """Build the config's test dataset, which a call takes.
 
         Raises:
             ConfigError: The config has none, or it is broken.
@@ -62,15 +47,33 @@ class WindowInferencer:
         loader = self.model.cfg.get("test_dataloader")
         if loader is None:
             raise ConfigError(f"config '{self.model.cfg.filename}' has no test_dataloader")
-        with config_mistakes_explained():
+        with self.building():
             dataset = DATASETS.build(loader.dataset)
             dataset.full_init()
         return dataset
 
-    def batches(
-        self, dataset: WindowDataset, indices: Iterable[int] | None = None
-    ) -> Iterator[list[dict[str, Any]]]:
-        """Yield the windows of a dataset, or those of some numbers, a batch at a time."""
-        numbers = iter(range(len(dataset)) if indices is None else indices)
-        while batch := list(islice(numbers, self.batch_size)):
+    @contextmanager
+    def building(self) -> Iterator[None]:
+        """Explain mistakes in the config's parts, which are looked up in its own scope."""
+        # Whatever else was built since the model was.
+        init_default_scope(self.model.cfg.get("default_scope", "footmm"))
+        with config_mistakes_explained():
+            yield
+
+    def batches(self, dataset: WindowDataset, batch_size: int) -> Iterator[list[dict[str, Any]]]:
+        """Yield the windows of a dataset, a batch at a time."""
+        numbers = iter(range(len(dataset)))
+        while batch := list(islice(numbers, batch_size)):
             yield [dataset[number] for number in batch]
+
+
+def write_summary(out: Path, complete: bool, num_windows: int) -> None:
+    """Write ``summary.json``, which tells whether all windows were predicted, and how many were.
+
+    Args:
+        out: Folder of the results.
+        complete: Whether these are all.
+        num_windows: Windows with results.
+    """
+    content = {"complete": complete, "windows": num_windows}
+    AtomicLocalBackend().put_text(json.dumps(content), out / SUMMARY_FILE)

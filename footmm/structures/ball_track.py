@@ -12,7 +12,7 @@ from mmengine.structures import BaseDataElement
 
 from footmm.errors import DataFormatError
 from footmm.pitch.camera import Camera
-from footmm.structures.samples import as_array, required
+from footmm.structures.samples import as_array, check_shapes, required
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,14 +93,19 @@ class BallTrack:
         arrays |= {name: arrays[name].astype(np.int64) for name in ("mode", "future_mode")}
         image_size = tuple(_required(sample, "image_size"))
         sequence = str(_required(sample, "sequence"))
-        _check_shapes(arrays, len(_required(sample, "frame_ids")), sequence)
+        frame_ids = np.asarray(_required(sample, "frame_ids"), dtype=np.int64)
+        _check_shapes(arrays, len(frame_ids), sequence)
+        camera = Camera.from_arrays(_required(sample, "camera"), image_size)
+        tails = {"intrinsics": (3, 3), "rotation": (3, 3), "position": (3,)}
+        views = {name: (len(frame_ids), *tail) for name, tail in tails.items()}
+        check_shapes(f"the cameras of sequence '{sequence}'", camera.to_arrays(), views)
         return cls(
             sequence=sequence,
             source=str(_required(sample, "source")),
             rate=float(_required(sample, "rate")),
-            frame_ids=np.asarray(_required(sample, "frame_ids"), dtype=np.int64),
+            frame_ids=frame_ids,
             pitch_size=tuple(_required(sample, "pitch_size")),
-            camera=Camera.from_arrays(_required(sample, "camera"), image_size),
+            camera=camera,
             **arrays,
         )
 

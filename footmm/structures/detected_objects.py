@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from mmdet.structures import DetDataSample
 
-from footmm.structures.samples import as_array, required
+from footmm.structures.samples import predicted_arrays, required
 
 CLASSES = ("player", "ball", "referee")
 """In the order of their labels; goalkeepers are players."""
@@ -91,19 +91,19 @@ class DetectedObjects:
         """Read the predictions of a detector, and mmdet's ``instances`` where they are packed.
 
         Raises:
-            DataFormatError: The sample lacks a key.
+            DataFormatError: The sample lacks a key, or its arrays do not fit each other.
         """
-        found = required(sample, "pred_instances")
+        found = predicted_arrays(sample, {"bboxes": (4,), "scores": (), "labels": ()})
         height, width = required(sample, "ori_shape")[:2]
-        scores = as_array(found["scores"])
+        scores = found["scores"]
         order = np.argsort(-scores, kind="stable")
         instances = sample.get("instances")
         return cls(
             int(required(sample, "img_id")),
             str(required(sample, "img_path")),
             (int(width), int(height)),
-            as_array(found["bboxes"]).reshape(-1, 4)[order],
+            found["bboxes"][order],
             scores[order],
-            as_array(found["labels"]).astype(np.int64)[order],
+            found["labels"].astype(np.int64)[order],
             None if instances is None else TrueObjects.from_instances(instances),
         )

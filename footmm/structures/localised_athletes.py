@@ -10,7 +10,7 @@ import numpy as np
 from mmpose.structures import PoseDataSample
 
 from footmm.pitch.camera import Camera
-from footmm.structures.samples import as_array, required
+from footmm.structures.samples import as_array, predicted_arrays, required
 
 PELVIS_GROUND = 1
 """Number of the keypoint that lies on the ground."""
@@ -85,17 +85,18 @@ class LocalisedAthletes:
         """Read the predictions of ``AthleteLocaliser``.
 
         Raises:
-            DataFormatError: The sample lacks a key.
+            DataFormatError: The sample lacks a key, or its arrays do not fit each other.
         """
-        found = required(sample, "pred_instances")
+        shapes = {"bboxes": (4,), "bbox_scores": (), "keypoints": (2, 2), "positions": (2,)}
+        found = predicted_arrays(sample, shapes)
         return cls(
             int(required(sample, "img_id")),
             str(required(sample, "img_path")),
             Camera.from_synloc(required(sample, "camera")),
-            as_array(found["bboxes"]).reshape(-1, 4),
-            as_array(found["bbox_scores"]),
-            as_array(found["keypoints"]).reshape(-1, 2, 2),
-            as_array(found["positions"]).reshape(-1, 2),
+            found["bboxes"],
+            found["bbox_scores"],
+            found["keypoints"],
+            found["positions"],
             AthleteTruth.from_sample(sample),
         )
 

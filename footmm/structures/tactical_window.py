@@ -11,7 +11,7 @@ import torch
 from mmengine.structures import BaseDataElement
 
 from footmm.structures.agent_tracks import AWAY, BALL, HOME
-from footmm.structures.samples import required
+from footmm.structures.samples import check_shapes, required
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,38 +73,35 @@ class TacticalWindow:
         """Read the predictions of ``TacticsGNN``.
 
         Raises:
-            DataFormatError: The sample lacks a key.
+            DataFormatError: The sample lacks a key, or its arrays do not fit each other.
         """
 
-        def get(key: str, dtype: type = np.float64) -> np.ndarray:
-            value = required(sample, key, named_by="match")
-            return torch.as_tensor(value).detach().cpu().numpy().astype(dtype)
-
-        frames = get("graph_frames", np.int64)
-        present = get("present", bool)[frames]
+        arrays = {
+            name: _required_array(sample, name, dtype)
+            for dtype, names in _NAMES.items()
+            for name in names
+        }
+        match = str(required(sample, "match", named_by="match"))
+        frame_ids = np.asarray(required(sample, "frame_ids", named_by="match"), np.int64)
+        seconds = np.asarray(required(sample, "seconds", named_by="match"), float)
+        times = {"frame_ids": frame_ids, "seconds": seconds}
+        owner = f"a window of match '{match}'"
+        check_shapes(owner, arrays | times, _SHAPES)
+        frames = arrays["graph_frames"]
+        present = arrays["present"][frames]
         return cls(
-            match=str(required(sample, "match", named_by="match")),
+            match=match,
             source=str(required(sample, "source", named_by="match")),
             period=int(required(sample, "period", named_by="match")),
-            frame_ids=get("frame_ids", np.int64)[frames],
-            seconds=np.asarray(required(sample, "seconds", named_by="match"), float)[frames],
+            frame_ids=frame_ids[frames],
+            seconds=seconds[frames],
             pitch_size=tuple(required(sample, "pitch_size", named_by="match")),
-            team=get("team", np.int64),
-            goalkeeper=get("goalkeeper", bool),
             agent_ids=tuple(required(sample, "agent_ids", named_by="match")),
-            positions=get("positions")[frames],
+            positions=arrays["positions"][frames],
             present=present,
-            formation=get("formation", np.int64),
-            has_formation=get("has_formation", bool),
-            role=get("role", np.int64),
-            has_role=get("has_role", bool) & present.any(0),
-            strategy=get("strategy", np.int64),
-            has_strategy=get("has_strategy", bool),
-            formation_scores=get("pred_formation"),
-            role_scores=get("pred_role"),
-            strategy_scores=get("pred_strategy"),
-            edges=get("graph_edges", np.int64),
-            attention=get("pred_attention"),
+            has_role=arrays["has_role"] & present.any(0),
+            **{name: arrays[name] for name in _AS_THEY_ARE},
+            **{name: arrays[key] for name, key in _RENAMED.items()},
         )
 
     @property
@@ -113,7 +110,7 @@ class TacticalWindow:
         return self.present.any(0)
 
     def members(self, team: int) -> np.ndarray:
-        """Numbers of the seen players of a team."""
+        """Numbers of the seen players of a team, ``(P,)``."""
         return np.flatnonzero(self.seen & (self.team == team))
 
     def view_of(self, team: int) -> np.ndarray:
@@ -123,7 +120,7 @@ class TacticalWindow:
     def mean_places(self, team: int) -> np.ndarray:
         """``(A, 2)``, where everybody was on average, as a team sees it; 0 if never, metres."""
         weight = self.present[..., None]
-        total = (self.view_of(team) * weight).sum(0)
+        total = np.where(weight, self.view_of(team), 0.0).sum(0)
         return total / np.maximum(weight.sum(0), 1)
 
     @property
@@ -136,3 +133,54 @@ class TacticalWindow:
         """Number of the ball, where it is seen."""
         found = np.flatnonzero(self.seen & (self.team == BALL))
         return int(found[0]) if len(found) else None
+
+
+_NAMES: Mapping[type, tuple[str, ...]] = {
+    bool: ("present", "goalkeeper", "has_formation", "has_role", "has_strategy"),
+    np.int64: ("graph_frames", "team", "formation", "role", "strategy", "graph_edges"),
+    np.float64: ("positions", "pred_formation", "pred_role", "pred_strategy", "pred_attention"),
+}
+_AS_THEY_ARE = (
+    "team",
+    "goalkeeper",
+    "formation",
+    "has_formation",
+    "role",
+    "strategy",
+    "has_strategy",
+)
+_RENAMED = {
+    "formation_scores": "pred_formation",
+    "role_scores": "pred_role",
+    "strategy_scores": "pred_strategy",
+    "edges": "graph_edges",
+    "attention": "pred_attention",
+}
+#: Of the samples: T frames of the window, of which the graphs have G.
+_SHAPES: Mapping[str, tuple[int | str, ...]] = {
+    "present": ("T", "A"),
+    "positions": ("T", "A", 2),
+    "frame_ids": ("T",),
+    "seconds": ("T",),
+    "graph_frames": ("G",),
+    "team": ("A",),
+    "goalkeeper": ("A",),
+    "formation": (2,),
+    "has_formation": (2,),
+    "role": ("A",),
+    "has_role": ("A",),
+    "strategy": ("G", 2),
+    "has_strategy": ("G", 2),
+    "pred_formation": (2, "F"),
+    "pred_role": ("A", "R"),
+    "pred_strategy": ("G", 2, "S"),
+    "graph_edges": (2, "E"),
+    "pred_attention": ("E",),
+}
+
+
+def _required_array(
+    sample: Mapping[str, Any] | BaseDataElement, key: str, dtype: type
+) -> np.ndarray:
+    value = required(sample, key, named_by="match")
+    return torch.as_tensor(value).detach().cpu().numpy().astype(dtype)

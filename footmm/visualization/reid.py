@@ -18,6 +18,7 @@ from footmm.evaluation.functional import (
     distance_blocks,
 )
 from footmm.registry import VISUALIZERS
+from footmm.structures.person_embedding import PersonEmbedding
 
 PAGE, CELL, INK, FAINT = (255, 255, 255), (236, 239, 241), (33, 38, 43), (107, 115, 122)
 RIGHT, WRONG, NEUTRAL = (38, 166, 91), (217, 48, 37), (120, 130, 140)
@@ -26,6 +27,9 @@ RIGHT, WRONG, NEUTRAL = (38, 166, 91), (217, 48, 37), (120, 130, 140)
 CELL_WIDTH, CELL_HEIGHT, BORDER = 96, 184, 5
 GAP, QUERY_GAP, CAPTION = 10, 34, 40
 MARGIN, HEADER = 24, 88
+
+#: Pixels of the picture of one person, and of a line of text above it.
+_PERSON_WIDTH, _PERSON_HEIGHT, _LINE_HEIGHT = 320, 384, 22
 
 
 class RankedQuery(NamedTuple):
@@ -161,6 +165,41 @@ class ReIDVisualizer(Visualizer):
             colors=color,
             horizontal_alignments=align,
         )
+
+
+def draw_person(image: np.ndarray, person: PersonEmbedding) -> np.ndarray:
+    """Draw the picture of a person under what a model reads off it.
+
+    Args:
+        image: The picture, ``(H, W, 3)`` uint8, (blue, green, red).
+        person: What the model says.
+
+    Returns:
+        ``(H, W, 3)`` uint8, (blue, green, red).
+    """
+    scale = _PERSON_HEIGHT / image.shape[0]
+    size = max(1, round(image.shape[1] * scale)), _PERSON_HEIGHT
+    lines = [person.name, *_attributes(person)]
+    top, width = _LINE_HEIGHT * len(lines) + GAP, max(size[0], _PERSON_WIDTH)
+    page = np.full((top + size[1], width, 3), PAGE, np.uint8)
+    left = (width - size[0]) // 2
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    page[top:, left : left + size[0]] = cv2.resize(image, size, interpolation=method)
+    for number, line in enumerate(lines, start=1):
+        place = (GAP, number * _LINE_HEIGHT - 6)
+        cv2.putText(page, line, place, cv2.FONT_HERSHEY_DUPLEX, 0.45, INK[::-1], 1, cv2.LINE_AA)
+    return page
+
+
+def _attributes(person: PersonEmbedding) -> list[str]:
+    lines = []
+    if person.jersey_scores is not None:
+        number = int(person.jersey_scores.argmax())
+        text = f"number {number}" if number < 100 else "number not visible"
+        lines.append(f"{text} ({person.jersey_scores[number]:.2f})")
+    if person.height is not None:
+        lines.append(f"{person.height:.2f} m, build {person.build:.2f}")
+    return lines
 
 
 def _rank_block(

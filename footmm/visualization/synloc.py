@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import withStroke
@@ -34,6 +35,7 @@ from footmm.evaluation.functional import (
     match_athletes,
 )
 from footmm.pitch.draw import Color, PitchFromAbove, draw_keypoints
+from footmm.pitch.frames import pixel_scaling
 from footmm.pitch.homography import apply_homography
 from footmm.registry import VISUALIZERS
 from footmm.structures.localised_athletes import PELVIS_GROUND, LocalisedAthletes
@@ -183,6 +185,9 @@ class JudgedAthletes:
 
         Args:
             persons: ``(N,)``, their numbers; the image is annotated.
+
+        Returns:
+            ``(N,)``.
         """
         ground = np.pad(self.athletes.truth.positions[persons], ((0, 0), (0, 1)))
         return np.linalg.norm(ground - self.athletes.camera.position.numpy(), axis=1)
@@ -199,6 +204,62 @@ class JudgedAthletes:
             f"{counted(len(self.false_positives), 'false positive')}"
         )
         return f"{text},  mean error {self.errors.mean():.2f} m" if hits else text
+
+
+def draw_athletes(image: np.ndarray, athletes: LocalisedAthletes, min_score: float) -> np.ndarray:
+    """Draw boxes and places on the ground over a frame of a video.
+
+    Args:
+        image: The frame, ``(H, W, 3)`` uint8, (blue, green, red); a scaled copy of the size that
+            the athletes were found for.
+        athletes: What was found in it.
+        min_score: Of the athletes drawn.
+
+    Returns:
+        A new image, like ``image``.
+    """
+    image, color = image.copy(), _bgr(UNJUDGED)
+    size = image.shape[1::-1]
+    scale = max(1.0, max(size) / 1280)
+    to_image = pixel_scaling(athletes.camera.image_size, size)
+    shown = athletes.scores >= min_score
+    corners = apply_homography(to_image, athletes.bboxes[shown].reshape(-1, 2, 2)).numpy()
+    # Edges lie between pixels; OpenCV counts from the middles of pixels.
+    corners = np.clip(corners - 0.5, 0, np.array(size) - 1).round().astype(int)
+    for (left, top), (right, bottom) in corners.tolist():
+        cv2.rectangle(image, (left, top), (right, bottom), color, round(1.5 * scale))
+    feet = apply_homography(to_image, athletes.keypoints[shown, PELVIS_GROUND]).numpy()
+    return draw_keypoints(
+        image, feet, np.ones(len(feet), bool), color=_bgr(MATCH), radius=3 * scale
+    )
+
+
+def draw_athletes_from_above(
+    athletes: LocalisedAthletes, min_score: float, view: PitchFromAbove | None = None
+) -> np.ndarray:
+    """Draw the pitch from above with the ground that a camera sees, and the athletes on it.
+
+    Args:
+        athletes: What was found in a frame of the camera.
+        min_score: Of the athletes drawn.
+        view: Size and pitch; 960 pixels wide without it.
+
+    Returns:
+        ``(H, W, 3)`` uint8, (blue, green, red).
+    """
+    view = view or PitchFromAbove(width=960)
+    image, seen = view.draw(), view.footprint(athletes.camera)
+    image[seen] = (0.8 * image[seen] + 0.2 * 255).astype(np.uint8)
+    shown = (athletes.scores >= min_score) & np.isfinite(athletes.positions).all(axis=1)
+    places = apply_homography(view.homography, athletes.positions[shown]).numpy()
+    return draw_keypoints(
+        image, places, np.ones(len(places), bool), color=_bgr(MATCH), radius=view.width / 200
+    )
+
+
+def _bgr(color: str) -> Color:
+    red, green, blue = (round(255 * part) for part in to_rgb(color))
+    return blue, green, red
 
 
 @VISUALIZERS.register_module()
@@ -274,7 +335,7 @@ class SynLocVisualizer(Visualizer):
             sample: With boxes and keypoints in ``gt_instance_labels``, if it is labelled.
 
         Returns:
-            A new image.
+            A new image, like ``image``.
         """
         image = image.copy()
         if "gt_instance_labels" not in sample:

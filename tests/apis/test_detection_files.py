@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from footmm.apis.detection_files import write_coco, write_mot
+from footmm.apis.detection_files import growing_coco, growing_mot
 from footmm.structures.detected_objects import BALL, PLAYER, REFEREE, DetectedObjects
 
 
@@ -31,22 +31,32 @@ def frames():
     ]
 
 
+def write_all(context, frames, error=None):
+    with context as write:
+        for frame in frames:
+            write(frame)
+        if error is not None:
+            raise error
+
+
 def test_mot(frames, tmp_path):
     path = tmp_path / "detections.txt"
-    write_mot(path, frames)
+    write_all(growing_mot(path), frames)
     assert path.read_text().splitlines() == [
         "1,-1,10.0,20.0,30.0,60.5,0.9,1,-1",
         "1,-1,5.0,6.0,3.0,3.0,0.33333,2,-1",
         "4,-1,0.13,0.0,9.87,30.0,0.5,3,-1",
     ]
     assert np.loadtxt(path, delimiter=",").shape == (3, 9)
-    write_mot(path, [])
+    write_all(growing_mot(path), [])
     assert path.read_text() == ""
 
 
 def test_coco(frames, tmp_path):
     path = tmp_path / "detections.json"
-    write_coco(path, frames, {"3.png": "it is empty"}, complete=False)
+    report = lambda: {"unreadable": {"3.png": "it is empty"}}  # noqa: E731
+    with pytest.raises(KeyboardInterrupt):
+        write_all(growing_coco(path, report), frames, KeyboardInterrupt)
     content = json.loads(path.read_text())
     assert content["info"] == {"complete": False, "unreadable": {"3.png": "it is empty"}}
     assert content["images"] == [
@@ -69,9 +79,16 @@ def test_coco(frames, tmp_path):
     }
 
 
+def test_coco_without_frames(tmp_path):
+    write_all(growing_coco(tmp_path / "detections.json", dict), [])
+    content = json.loads((tmp_path / "detections.json").read_text())
+    assert (content["images"], content["annotations"]) == ([], [])
+    assert content["info"] == {"complete": True}
+
+
 def test_coco_reads_it_as_labels_and_as_results(frames, tmp_path):
     path = tmp_path / "detections.json"
-    write_coco(path, frames, {}, complete=True)
+    write_all(growing_coco(path, dict), frames)
     labels = COCO(str(path))
     results = labels.loadRes(json.loads(path.read_text())["annotations"])
     assert labels.getImgIds() == [1, 2, 4]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+
 import cv2
 import numpy as np
 import pytest
@@ -128,8 +130,8 @@ def test_a_folder_in_batches(make, tmp_path):
     for number in (2, 10, 9):
         cv2.imwrite(str(folder / f"{number}.png"), image(RECTANGLES[:number]))
     (folder / "3.png").write_bytes(b"broken")
-    inferencer, reader = make(batch_size=2), FrameReader(folder)
-    results = list(inferencer(reader))
+    inferencer, reader = make(), FrameReader(folder)
+    results = list(inferencer(reader, batch_size=2))
     assert [(found.image_id, found.image_path) for found in results] == [
         (1, "2.png"),
         (3, "9.png"),
@@ -142,12 +144,26 @@ def test_a_folder_in_batches(make, tmp_path):
 
 def test_frames_are_read_when_they_are_needed(make):
     inferencer = make()
-    pairs = inferencer.with_images(FrameReader([image(RECTANGLES[:n]) for n in (1, 2, 3)]))
+    reader = FrameReader([image(RECTANGLES[:n]) for n in (1, 2, 3)])
+    pairs = inferencer.predict(reader, batch_size=1, drawn=True)
     assert inferencer.model.batch_sizes == []
     frame, objects = next(pairs)
     assert inferencer.model.batch_sizes == [1]
     np.testing.assert_array_equal(frame.image, image(RECTANGLES[:1]))
     assert content(objects) == expected(RECTANGLES[:1])
+
+
+def test_results_are_written(make, tmp_path):
+    frames = [image(), image(RECTANGLES[:2])]
+    for pictures in (False, True):
+        list(make(pictures=pictures)(frames, out_dir=tmp_path / "out"))
+        assert (tmp_path / "out" / "pictures").is_dir() == pictures
+    assert len((tmp_path / "out" / "detections.txt").read_text().splitlines()) == 10
+    content = json.loads((tmp_path / "out" / "detections.json").read_text())
+    assert content["info"]["complete"]
+    assert [entry["image_id"] for entry in content["annotations"]] == [1] * 8 + [2] * 2
+    picture = cv2.imread(str(tmp_path / "out" / "pictures" / "image_000001.png"))
+    assert not np.array_equal(picture, frames[1])
 
 
 def test_min_score(make):
@@ -159,14 +175,9 @@ class TestTiles:
     @pytest.mark.parametrize("batch_size", [1, 3, 8])
     @pytest.mark.parametrize("whole_frame", [False, True])
     def test_as_if_the_frame_were_whole(self, make, batch_size, whole_frame):
-        inferencer = make(
-            batch_size=batch_size,
-            tile_size=(100, 80),
-            tile_overlap=30,
-            whole_frame=whole_frame,
-        )
+        inferencer = make(tile_size=(100, 80), tile_overlap=30, whole_frame=whole_frame)
         frames = [image(), image(RECTANGLES[2:])]
-        first, second = inferencer(frames)
+        first, second = inferencer(frames, batch_size)
         assert content(first) == expected()
         assert content(second) == expected(RECTANGLES[2:])
         assert first.image_size == (180, 140)
@@ -205,8 +216,6 @@ def test_wrong_configs(checkpoint, make):
     ):
         with pytest.raises(ConfigError, match=message):
             DetectionInferencer(wrong, checkpoint, "cpu")
-    with pytest.raises(ConfigError, match="batch_size is 0"):
-        make(batch_size=0)
     with pytest.raises(CheckpointError, match=r"gone\.pth' does not exist"):
         DetectionInferencer(config(), checkpoint.with_name("gone.pth"), "cpu")
     inferencer = DetectionInferencer(config(meta_keys=("img_path", "ori_shape")), checkpoint, "cpu")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 
 import cv2
@@ -110,8 +111,8 @@ def test_a_folder_in_batches(make, tmp_path):
     for number, color in enumerate((10, 0, 30)):
         cv2.imwrite(str(folder / f"{number}.png"), image(color))
     (folder / "1b.png").write_bytes(b"broken")
-    inferencer, reader = make(batch_size=2), FrameReader(folder)
-    frames = list(inferencer(reader))
+    inferencer, reader = make(), FrameReader(folder)
+    frames = list(inferencer(reader, batch_size=2))
     assert [frame.name for frame in frames] == ["0.png", "1.png", "2.png"]
     assert [frame.camera is None for frame in frames] == [False, True, False]
     assert frames[1].failure == "it is black"
@@ -127,12 +128,43 @@ def test_frames_are_read_when_they_are_needed(make):
     assert inferencer.model.batch_sizes == [1]
 
 
-def test_with_images(make):
+def test_frames_with_their_results(make):
     reader = FrameReader([image(10), image(20)])
     for smooth in (False, True):
-        pairs = list(make(smooth=smooth).with_images(reader))
+        pairs = list(make(smooth=smooth).predict(reader, batch_size=1, drawn=True))
         assert [frame.image[0, 0, 0] for frame, _ in pairs] == [10, 20]
         assert [round(pan_of(result.camera)) for _, result in pairs] == [10, 20]
+
+
+@pytest.mark.parametrize("smooth", [False, True])
+def test_results_are_written(make, tmp_path, smooth):
+    found = list(make(smooth=smooth)([image(10), image(20)], out_dir=tmp_path / "out"))
+    content = json.loads((tmp_path / "out" / "cameras.json").read_text())
+    assert content["complete"]
+    assert content["frames"] == {frame.name: frame.to_json() for frame in found}
+    for folder in ("overlays", "top_views"):
+        names = sorted(path.name for path in (tmp_path / "out" / folder).iterdir())
+        assert names == ["image_000000.png", "image_000001.png"]
+
+
+def test_smoothed_frames_are_read_again_to_be_drawn_only(make, tmp_path):
+    class Counting(FrameReader):
+        passes = 0
+
+        def __iter__(self):
+            self.passes += 1
+            return super().__iter__()
+
+    reader = Counting([image(10), image(20)])
+    assert len(list(make(smooth=True)(reader))) == 2
+    assert reader.passes == 1
+    list(make(smooth=True)(reader, out_dir=tmp_path / "out"))
+    assert reader.passes == 3
+    stream = iter([image(10), image(20)])
+    with pytest.raises(ConfigError, match="frames of an iterator are read once"):
+        make(smooth=True)(stream, out_dir=tmp_path / "out")
+    found = list(make(smooth=True, pictures=False)(stream, out_dir=tmp_path / "out"))
+    assert [round(pan_of(frame.camera)) for frame in found] == [10, 20]
 
 
 class TestSmoothing:
@@ -146,16 +178,14 @@ class TestSmoothing:
     def test_settings_and_rate(self, make):
         images = [image(color) for color in (40, 41, 42, 0, 44, 45, 46)]
         settings = CameraSmoothingSettings(max_gap=0.5)
-        found = list(make(smooth=settings)(images, rate=1.0))
+        found = list(make(smooth=settings)(FrameReader(images, rate=1.0)))
         assert [frame.camera is None for frame in found] == [n == 3 for n in range(7)]
 
     def test_frames_of_different_sizes(self, make):
         with pytest.raises(DataFormatError, match="camera 1"):
-            make(smooth=True)([image(10), image(11, (48, 27))])
+            list(make(smooth=True)([image(10), image(11, (48, 27))]))
 
 
-def test_wrong_pipeline_and_batch_size(checkpoint, make):
+def test_wrong_pipeline(checkpoint):
     with pytest.raises(ConfigError, match="test_pipeline that begins with LoadImageFromFile"):
         HomographyInferencer(config("PitchResize"), checkpoint, "cpu")
-    with pytest.raises(ConfigError, match="batch_size is 0"):
-        make(batch_size=0)

@@ -15,7 +15,5 @@ def test_parameters_without_a_gradient_are_allowed_by_the_config(tmp_path, monke
     monkeypatch.setattr(
         runner_module, "Runner", SimpleNamespace(from_cfg=lambda config: config.model_wrapper_cfg)
     )
-    config = Config(
-        dict(work_dir=str(tmp_path), launcher="pytorch", find_unused_parameters=unused)
-    )
+    config = Config(dict(work_dir=str(tmp_path), launcher="pytorch", find_unused_parameters=unused))
     assert build_runner(config, "cpu")["find_unused_parameters"] is unused

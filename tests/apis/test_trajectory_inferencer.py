@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from mmengine.registry import init_default_scope
 import footmm.apis
 from footmm.apis.trajectory_embeddings import TrajectoryEmbeddings
 from footmm.apis.trajectory_inferencer import TrajectoryInferencer
-from footmm.datasets.trajectory.trajectories_npz import write_trajectories
+from footmm.datasets.trajectory.trajectories_npz import TrajectoriesNpz, write_trajectories
 from footmm.errors import ConfigError, DataFormatError, DatasetNotFoundError
 from footmm.registry import MODELS
 from footmm.structures.agent_tracks import AgentTracks
@@ -91,9 +92,8 @@ def test_is_exported():
 
 
 def test_windows_in_batches(make, path):
-    together, one_by_one = make(batch_size=3), make(batch_size=1)
-    dataset = together.read_tracks(path)
-    windows = list(together(dataset))
+    inferencer = make()
+    windows = list(inferencer(path, batch_size=3))
     assert [window.trajectories.frame_ids[0] for window in windows] == [0, 10, 20, 30]
     first = windows[0]
     assert first.trajectories.predictions.shape == (2, FUTURE, 23, 2)
@@ -104,7 +104,7 @@ def test_windows_in_batches(make, path):
     there = np.array([name != "" for name in first.trajectories.agent_ids])
     assert there.sum() == 7
     assert (first.agents.any(axis=1) == there).all()
-    for window, other in zip(windows[::-1], one_by_one(dataset, [3, 2, 1, 0]), strict=True):
+    for window, other in zip(windows, inferencer(path, batch_size=1), strict=True):
         np.testing.assert_allclose(window.window, other.window, atol=1e-5)
         np.testing.assert_allclose(
             window.trajectories.predictions, other.trajectories.predictions, atol=1e-4
@@ -123,9 +123,9 @@ def test_windows_are_read_when_they_are_needed(make):
             self.read.append(index)
             return self.dataset[index]
 
-    inferencer = make(batch_size=2)
+    inferencer = make()
     dataset = Counting(inferencer.test_dataset())
-    results = inferencer(dataset)
+    results = inferencer(dataset, batch_size=2)
     assert dataset.read == []
     next(results)
     assert dataset.read == [0, 1]
@@ -147,10 +147,12 @@ def test_collected(make):
 def test_windows_that_do_not_fit_the_model(make, config, tmp_path):
     inferencer = make()
     write_trajectories(tmp_path / "fast.npz", [replace(tracks(), rate=10.0)])
-    with pytest.raises(
-        DataFormatError, match="match 'm', frame 0: the tracks have 10 frames a sec"
-    ):
-        next(inferencer(inferencer.read_tracks(tmp_path / "fast.npz")))
+    with pytest.raises(DataFormatError, match="test, match 'm': the tracks have 10 frames a sec"):
+        inferencer(tmp_path / "fast.npz")
+    dataset = TrajectoriesNpz(tmp_path / "fast.npz", None, num_frames=5, num_observed=3)
+    dataset.pipeline = inferencer.test_dataset().pipeline
+    with pytest.raises(DataFormatError, match="'m', frame 0: the tracks have 10 frames a second"):
+        next(inferencer(dataset))
     config.test_dataloader.dataset.num_frames = 8
     with pytest.raises(DataFormatError, match="has 3 observed and 5 future frames, the model is"):
         next(inferencer(inferencer.test_dataset()))
@@ -160,19 +162,64 @@ def test_windows_that_do_not_fit_the_model(make, config, tmp_path):
 
 
 def test_files_that_are_no_tracks(make, tmp_path):
-    with pytest.raises(DatasetNotFoundError, match=r"gone\.npz does not exist"):
-        make().read_tracks(tmp_path / "gone.npz")
+    inferencer = make()
     (tmp_path / "broken.npz").write_bytes(b"broken")
-    with pytest.raises(DataFormatError, match=r"broken\.npz is truncated"):
-        make().read_tracks(tmp_path / "broken.npz")
+    (tmp_path / "clip.mp4").write_bytes(b"a video")
+    (tmp_path / "empty").mkdir()
     write_trajectories(tmp_path / "short.npz", [tracks(num_frames=4)])
-    with pytest.raises(DataFormatError, match="no window"):
-        make().read_tracks(tmp_path / "short.npz")
+    for wrong, error, message in (
+        ("gone.npz", DatasetNotFoundError, r"gone\.npz does not exist"),
+        ("empty", DatasetNotFoundError, r"empty' holds no tracks"),
+        ("broken.npz", DataFormatError, r"broken\.npz is truncated"),
+        ("clip.mp4", DataFormatError, r"of a video, find its cameras and people first"),
+        ("short.npz", DataFormatError, "no window"),
+    ):
+        with pytest.raises(error, match=message):
+            inferencer(tmp_path / wrong)
+    for wrong, error, message in (
+        ([], DatasetNotFoundError, "list of tracks is empty"),
+        (5, DataFormatError, "a int holds no tracks"),
+        (dict(positions=np.zeros((9, 2, 2))), DataFormatError, "needs positions, team and rate"),
+        (dict(positions=1, team=[], rate=5.0), DataFormatError, r"positions are \(\)"),
+    ):
+        with pytest.raises(error, match=message):
+            inferencer(wrong)
+
+
+def test_tracks_in_memory_files_and_folders(make, path):
+    inferencer = make()
+    given = tracks()
+    arrays = dict(
+        positions=np.where(given.present[..., None], given.positions, np.nan),
+        team=given.team,
+        rate=RATE,
+        period=given.period,
+    )
+    expected = [window.window for window in inferencer(path)]
+    for same in (given, arrays, str(path), path.parent, [path]):
+        found = [window.window for window in inferencer(same)]
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert len(list(inferencer([given, arrays, path]))) == 3 * len(expected)
+
+
+def test_results_are_written(make, path, tmp_path):
+    inferencer = make(file_format="npz", with_agents=True, num_forecasts=2)
+    out = tmp_path / "out"
+    with inferencer(path, batch_size=1, out_dir=out) as found:
+        next(found)
+    assert json.loads((out / "summary.json").read_text()) == {"complete": False, "windows": 1}
+    assert sorted(file.name for file in out.iterdir()) == ["embeddings.npz", "summary.json"]
+    windows = list(inferencer(path, out_dir=out))
+    assert json.loads((out / "summary.json").read_text()) == {"complete": True, "windows": 4}
+    with np.load(out / "embeddings.npz") as content:
+        np.testing.assert_array_equal(content["embedding"], [w.window for w in windows])
+        assert content["agent_embedding"].shape == (4, 23, DIMS)
+    assert (out / "forecasts.png").is_file()
 
 
 def test_wrong_models(make, config):
-    with pytest.raises(ConfigError, match="batch_size is 0"):
-        make(batch_size=0)
+    with pytest.raises(ConfigError, match="file_format='csv' has to be one of parquet, npz"):
+        make(file_format="csv")
     config.model.forecast_head = None
     with pytest.raises(ConfigError, match=r"without model\.forecast_head"):
         make()

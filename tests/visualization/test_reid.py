@@ -1,5 +1,7 @@
 """The ranking picture: who is in it, and in which frame."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -8,8 +10,17 @@ from mmdet.structures import ReIDDataSample
 
 from footmm.errors import DataFormatError
 from footmm.registry import VISUALIZERS
+from footmm.structures.person_embedding import PersonEmbedding
 from footmm.visualization import ReIDVisualizer
-from footmm.visualization.reid import BORDER, CELL_HEIGHT, CELL_WIDTH, NEUTRAL, RIGHT, WRONG
+from footmm.visualization.reid import (
+    BORDER,
+    CELL_HEIGHT,
+    CELL_WIDTH,
+    NEUTRAL,
+    RIGHT,
+    WRONG,
+    draw_person,
+)
 from footmm.visualization.reid import _cell_corner as cell_corner
 
 
@@ -107,3 +118,19 @@ def test_unreadable_image_is_named(tmp_path):
     ]
     with pytest.raises(DataFormatError, match=r"cannot read the image '.*gone\.png'"):
         draw(samples)
+
+
+def test_one_person():
+    image = np.full((40, 20, 3), (255, 0, 0), np.uint8)
+    picture = draw_person(image, PersonEmbedding("a.png", np.zeros(2, np.float32)))
+    assert picture.shape[1] == 320
+    blue = (picture == (255, 0, 0)).all(2)
+    rows, columns = np.nonzero(blue)
+    assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (384, 192)
+    # Names above it, and what the model reads off it, a line each.
+    scores = np.eye(101, dtype=np.float32)[7]
+    person = PersonEmbedding("a.png", np.zeros(2, np.float32), scores, 1.8, 1.1)
+    told = draw_person(image, person)
+    assert len(told) == len(picture) + 44
+    hidden = replace(person, jersey_scores=np.eye(101, dtype=np.float32)[100])
+    assert not np.array_equal(draw_person(image, hidden), told)

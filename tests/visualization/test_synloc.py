@@ -11,6 +11,8 @@ from mmpose.structures import PoseDataSample
 from footmm.errors import DataFormatError
 from footmm.evaluation.functional import LocSimFrame, locsim_scores
 from footmm.pitch.camera import Camera
+from footmm.pitch.draw import PitchFromAbove
+from footmm.pitch.homography import apply_homography
 from footmm.pitch.lens import PolynomialLens
 from footmm.registry import VISUALIZERS
 from footmm.structures.localised_athletes import LocalisedAthletes
@@ -27,6 +29,8 @@ from footmm.visualization.synloc import (
     VERMILION,
     JudgedAthletes,
     SynLocVisualizer,
+    draw_athletes,
+    draw_athletes_from_above,
     precision_at,
 )
 
@@ -367,3 +371,50 @@ class TestDatasetSample:
         image = np.full((64, 96, 3), GREY, np.uint8)
         drawn = SynLocVisualizer().draw_dataset_sample(image, PoseDataSample())
         np.testing.assert_array_equal(drawn, image)
+
+
+def found(scores=(0.9, 0.2)):
+    return LocalisedAthletes(
+        image_id=1,
+        image_path="clip_000000",
+        camera=CAMERA,
+        bboxes=boxes_of(DETECTIONS),
+        scores=np.array(scores),
+        keypoints=keypoints_of(DETECTIONS),
+        positions=DETECTIONS.copy(),
+        truth=None,
+    )
+
+
+def bgr(color):
+    return [round(255 * part) for part in to_rgb(color)[::-1]]
+
+
+@pytest.mark.parametrize("size", [(960, 540), ANNOTATED_SIZE])
+def test_a_frame_of_a_video(size):
+    frame = np.full((*size[::-1], 3), GREY, np.uint8)
+    athletes = found()
+    picture = draw_athletes(frame, athletes, min_score=0.5)
+    assert (frame == GREY).all()
+    feet = (athletes.keypoints[:, 1] * size[0] / ANNOTATED_SIZE[0]).round().astype(int)
+    assert picture[feet[0, 1], feet[0, 0]].tolist() == bgr(MATCH)
+    assert picture[feet[1, 1], feet[1, 0]].tolist() == [GREY] * 3
+    rows, columns = np.nonzero((picture == bgr(UNJUDGED)).all(2))
+    box = np.array([columns.min(), rows.min(), columns.max(), rows.max()])
+    expected = athletes.bboxes[0] * size[0] / ANNOTATED_SIZE[0]
+    np.testing.assert_allclose(box, expected, atol=4)
+
+
+def test_the_pitch_of_a_frame_of_a_video():
+    athletes = found(scores=(0.9, 0.8))
+    athletes.positions[1] = np.nan
+    view = PitchFromAbove(width=480)
+    picture = draw_athletes_from_above(athletes, 0.5, view)
+    assert picture.shape == (view.image_size[1], 480, 3)
+    ((column, row),) = apply_homography(view.homography, DETECTIONS[:1]).round().int().tolist()
+    assert picture[row, column].tolist() == bgr(MATCH)
+    rows, columns = np.nonzero((picture == bgr(MATCH)).all(2))
+    assert np.hypot(rows - row, columns - column).max() < 5
+    seen = view.footprint(CAMERA)
+    assert picture[seen].mean() > view.draw()[seen].mean() + 10
+    np.testing.assert_array_equal(picture[~seen], view.draw()[~seen])

@@ -14,14 +14,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from footmm.apis.ball3d_inferencer import Ball3DInferencer, BallPath3D
+from footmm.apis.ball3d_inferencer import Ball3DInferencer
+from footmm.apis.ball_path import BallPath3D
 from footmm.apis.cli import add_config_arguments, prepare_folder, report_errors
 from footmm.apis.config import load_config
-from footmm.engine.hooks.validation_pictures import write_png
-from footmm.structures.ball_track import BallTrack
-from footmm.visualization.ball3d import animate_flight, choose_tracks, draw_flights
-
-RESULTS = "ball.csv"
+from footmm.apis.frame_cli import add_inference_arguments
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -32,32 +29,19 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("checkpoint", help="checkpoint file of the config's model")
     parser.add_argument("sequence", type=Path, help="folder in SoccerNet's tracking format")
     parser.add_argument("cameras", help="cameras.json, or a folder of camera_NNNNN.json")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--overwrite", action="store_true", help="write into any folder")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: CUDA if there is one")
-    parser.add_argument("--batch-size", type=int, default=32)
+    add_inference_arguments(parser, batch_size=32)
     parser.add_argument("--no-animation", action="store_true", help="leave flight.gif out")
     return parser.parse_args(argv)
 
 
-def draw(tracks: list[BallTrack], out: Path, animation: bool) -> None:
-    title = f"The ball in {len(tracks)} overlapping windows"
-    write_png(out / "flights.png", draw_flights(choose_tracks(tracks, 4), title))
-    if animation:
-        animate_flight(max(tracks, key=height), out / "flight.gif")
-
-
-def height(track: BallTrack) -> float:
-    """Metres that the ball is high in the frames that can be trusted."""
-    return float(track.pred_positions[track.pred_reliable, 2].max(initial=0.0))
-
-
-def infer(args: argparse.Namespace, inferencer: Ball3DInferencer) -> None:
+def infer(args: argparse.Namespace) -> None:
     """Track the ball, write, draw and print."""
-    tracks = list(inferencer(inferencer.read_sequence(args.sequence, args.cameras)))
-    path = BallPath3D.of(tracks)
-    path.write(args.out / RESULTS)
-    draw(tracks, args.out, not args.no_animation)
+    config = load_config(args.config, args.cfg_options)
+    inferencer = Ball3DInferencer(
+        config, args.checkpoint, args.device, args.cameras, not args.no_animation
+    )
+    found = inferencer(args.sequence, args.batch_size, args.show, args.out, overwrite=True)
+    path = BallPath3D.of(list(found))
     print(
         f"{len(path.frame_ids)} frames, {int(path.reliable.sum())} reliable, highest "
         f"{path.positions[path.reliable, 2].max(initial=0.0):.1f} m; written to {args.out}"
@@ -67,9 +51,8 @@ def infer(args: argparse.Namespace, inferencer: Ball3DInferencer) -> None:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     with report_errors():
-        prepare_folder(args.out, [RESULTS], args.overwrite)
-        config = load_config(args.config, args.cfg_options)
-        infer(args, Ball3DInferencer(config, args.checkpoint, args.device, args.batch_size))
+        prepare_folder(args.out, Ball3DInferencer.result_files, args.overwrite)
+        infer(args)
 
 
 if __name__ == "__main__":

@@ -10,28 +10,14 @@ Writes to the folder --out:
 from __future__ import annotations
 
 import argparse
-import sys
-from contextlib import ExitStack
-from pathlib import Path
 
 import numpy as np
 
-from footmm.apis.cli import prepare_folder, report_errors
 from footmm.apis.config import load_config
-from footmm.apis.detection_files import write_coco, write_mot
 from footmm.apis.detection_inferencer import DEFAULT_TILE_OVERLAP, DetectionInferencer
-from footmm.apis.frame_cli import (
-    INCOMPLETE,
-    TimedResults,
-    add_frame_arguments,
-    print_frame_summary,
-    write_pictures,
-)
+from footmm.apis.frame_cli import add_frame_arguments, print_frame_summary, run_on_frames
 from footmm.apis.frames import FrameReader
-from footmm.structures.detected_objects import CLASSES, DetectedObjects
-from footmm.visualization.detection import draw_detections
-
-MOT_FILE, COCO_FILE = "detections.txt", "detections.json"
+from footmm.structures.detected_objects import CLASSES
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -39,12 +25,6 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_frame_arguments(parser)
     parser.add_argument(
         "--min-score", type=float, default=0.3, help="objects below are left out (%(default)s)"
-    )
-    parser.add_argument(
-        "--no-pictures",
-        dest="pictures",
-        action="store_false",
-        help="write detections.txt and detections.json only",
     )
     tiles = parser.add_argument_group("frames that are larger than the model was trained with")
     tiles.add_argument(
@@ -72,62 +52,29 @@ def tile_size(text: str) -> tuple[int, int]:
     return int(width), int(height)
 
 
-def write_results(
-    out: Path, results: list[DetectedObjects], reader: FrameReader, complete: bool
-) -> None:
-    unreadable = {frame.name: frame.reason for frame in reader.unreadable}
-    write_mot(out / MOT_FILE, results)
-    write_coco(out / COCO_FILE, results, unreadable, complete)
-
-
-def infer(args: argparse.Namespace, inferencer: DetectionInferencer, reader: FrameReader) -> bool:
-    """Look at all frames, draw, and print a summary; return whether no frame was skipped."""
-    results: list[DetectedObjects] = []
-    complete = False
-    timed = TimedResults(inferencer.with_images(reader), len(reader))
-    with ExitStack() as files:
-        files.callback(lambda: write_results(args.out, results, reader, complete))
-        write = None
-        if args.pictures:
-            pictures = write_pictures(args.out, "pictures", "detections.mp4", reader, args.rate)
-            write = files.enter_context(pictures)
-        for frame, objects in timed:
-            if write is not None:
-                write(frame.name, draw_detections(frame.image, objects, args.min_score))
-            results.append(objects)
-        complete = True
-    print_frame_summary(class_means(results), len(results), timed.seconds, reader)
-    return not reader.unreadable
-
-
-def class_means(results: list[DetectedObjects]) -> list[tuple[str, str]]:
-    """Return how many objects of each class a frame has on average."""
-    labels = np.concatenate([np.empty(0, np.int64), *(objects.labels for objects in results)])
-    counts = np.bincount(labels, minlength=len(CLASSES))
-    return [
-        (f"{name}s per frame", f"{count / len(results):.2f}" if results else "-")
-        for name, count in zip(CLASSES, counts, strict=True)
+def infer(args: argparse.Namespace, reader: FrameReader) -> None:
+    """Look at all frames, draw, and print a summary."""
+    inferencer = DetectionInferencer(
+        load_config(args.config, args.cfg_options),
+        args.checkpoint,
+        args.device,
+        args.tile,
+        args.overlap,
+        args.whole_frame,
+        args.min_score,
+        args.pictures,
+    )
+    found = inferencer(reader, args.batch_size, args.show, args.out, overwrite=True)
+    counts = np.array([np.bincount(objects.labels, minlength=len(CLASSES)) for objects in found])
+    rows = [
+        (f"{name}s per frame", f"{counts[:, label].mean():.2f}" if len(counts) else "-")
+        for label, name in enumerate(CLASSES)
     ]
+    print_frame_summary(rows, len(counts), found.seconds, reader)
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = parse_args(argv)
-    with report_errors():
-        reader = FrameReader(args.input)
-        prepare_folder(args.out, [COCO_FILE], args.overwrite)
-        config = load_config(args.config, args.cfg_options)
-        inferencer = DetectionInferencer(
-            config,
-            args.checkpoint,
-            args.device,
-            args.batch_size,
-            args.tile,
-            args.overlap,
-            args.whole_frame,
-            args.min_score,
-        )
-        if not infer(args, inferencer, reader):
-            sys.exit(INCOMPLETE)
+    run_on_frames(parse_args(argv), DetectionInferencer.result_files, infer)
 
 
 if __name__ == "__main__":

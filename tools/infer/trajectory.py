@@ -11,32 +11,25 @@ Writes to the folder --out:
 from __future__ import annotations
 
 import argparse
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
-from mmengine.utils import ProgressBar
 
 from footmm.apis.cli import add_config_arguments, prepare_folder, report_errors
 from footmm.apis.config import load_config
+from footmm.apis.frame_cli import add_inference_arguments
+from footmm.apis.inferencer import Results
 from footmm.apis.trajectory_embeddings import TrajectoryEmbeddings
-from footmm.apis.trajectory_inferencer import InferredWindow, TrajectoryInferencer
+from footmm.apis.trajectory_inferencer import FORMATS, InferredWindow, TrajectoryInferencer
 from footmm.apis.window_inferencer import WindowDataset
 from footmm.engine.hooks.validation_pictures import write_png
-from footmm.structures.predicted_trajectories import PredictedTrajectories
 from footmm.visualization.trajectory import (
     animate_forecast,
     baseline_error,
     choose_windows,
-    draw_forecasts,
     draw_similar_situations,
     forecast_error,
 )
-
-FORMATS = ("parquet", "npz")
-RESULTS_FILES = [f"embeddings.{name}" for name in FORMATS]
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -44,12 +37,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_config_arguments(parser)
     parser.add_argument("checkpoint", help="checkpoint file of the config's model")
     parser.add_argument(
-        "input", nargs="?", help="a trajectories.npz (default: the config's test dataset)"
+        "input",
+        nargs="?",
+        help="a trajectories.npz, or a folder of them (default: the config's test dataset)",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the results")
-    parser.add_argument("--overwrite", action="store_true", help="write into any folder")
-    parser.add_argument("--device", choices=["cpu", "cuda"], help="default: CUDA if there is one")
-    parser.add_argument("--batch-size", type=int, default=64)
+    add_inference_arguments(parser, batch_size=64)
     parser.add_argument("--format", choices=FORMATS, default="parquet", help="of the embeddings")
     parser.add_argument("--agents", action="store_true", help="also embed each agent")
     parser.add_argument(
@@ -71,43 +63,22 @@ def count(text: str) -> int:
 
 
 def embed(
-    inferencer: TrajectoryInferencer, dataset: WindowDataset, with_agents: bool
+    found: Results[InferredWindow], with_agents: bool
 ) -> tuple[TrajectoryEmbeddings, np.ndarray]:
     """Embed all windows and measure their forecasts; return the errors ``(N, 2)`` in metres.
 
     They are those of the model and of constant velocity. The windows themselves are not kept.
     """
     errors = []
-    bar = ProgressBar(len(dataset), file=sys.stderr)
 
     def measured() -> Iterator[InferredWindow]:
-        for window in inferencer(dataset):
+        for window in found:
             errors.append(
                 (forecast_error(window.trajectories), baseline_error(window.trajectories))
             )
-            bar.update()
             yield window
 
     return TrajectoryEmbeddings.collect(measured(), with_agents), np.array(errors)
-
-
-def draw_windows(
-    args: argparse.Namespace,
-    inferencer: TrajectoryInferencer,
-    dataset: WindowDataset,
-    errors: np.ndarray,
-    query: int | None,
-) -> None:
-    """Draw forecasts of some windows, and animate that of the query or else of the first drawn."""
-    chosen = choose_windows(errors, args.forecasts)
-    windows = predict(inferencer, dataset, chosen)
-    if windows:
-        title = f"Forecasts of {len(windows)} of {len(errors):,} windows, first the worst"
-        write_png(args.out / "forecasts.png", draw_forecasts(windows, title))
-    if query is not None:
-        windows = predict(inferencer, dataset, [query])
-    if windows:
-        animate_forecast(windows[0], args.out / "forecast.gif")
 
 
 def find_similar(
@@ -119,18 +90,12 @@ def find_similar(
 ) -> None:
     """Draw and print the windows most like one."""
     numbers, distances = embeddings.nearest(query, args.num_similar)
-    first, *others = predict(inferencer, dataset, [query, *numbers.tolist()])
+    first, *others = inferencer.predict_some(dataset, [query, *numbers.tolist()])
     picture = draw_similar_situations(first, others, distances.tolist())
     write_png(args.out / "similar_situations.png", picture)
     print(f"\nmost like {embeddings.describe(query)}:")
     for rank, (number, distance) in enumerate(zip(numbers, distances, strict=True), start=1):
         print(f"{rank:>3}  {distance:.4f}  {embeddings.describe(number)}")
-
-
-def predict(
-    inferencer: TrajectoryInferencer, dataset: WindowDataset, numbers: list[int]
-) -> list[PredictedTrajectories]:
-    return [window.trajectories for window in inferencer(dataset, numbers)]
 
 
 def print_summary(embeddings: TrajectoryEmbeddings, errors: np.ndarray, seconds: float) -> None:
@@ -149,25 +114,34 @@ def print_summary(embeddings: TrajectoryEmbeddings, errors: np.ndarray, seconds:
         print(f"{name:<38}{value:>10}")
 
 
-def infer(args: argparse.Namespace, inferencer: TrajectoryInferencer) -> None:
+def infer(args: argparse.Namespace) -> None:
     """Embed all windows, write, draw and print."""
-    dataset = inferencer.read_tracks(args.input) if args.input else inferencer.test_dataset()
-    start = time.perf_counter()
-    embeddings, errors = embed(inferencer, dataset, args.agents)
-    print_summary(embeddings, errors, time.perf_counter() - start)
-    embeddings.write(args.out / f"embeddings.{args.format}")
-    query = None if args.query is None else embeddings.find(args.query)
-    if query is not None:
-        find_similar(args, inferencer, dataset, embeddings, query)
-    draw_windows(args, inferencer, dataset, errors[:, 0], query)
+    inferencer = TrajectoryInferencer(
+        load_config(args.config, args.cfg_options),
+        args.checkpoint,
+        args.device,
+        args.format,
+        args.agents,
+        args.forecasts,
+    )
+    dataset = inferencer.read(args.input) if args.input else inferencer.test_dataset()
+    found = inferencer(dataset, args.batch_size, args.show, args.out, overwrite=True)
+    embeddings, errors = embed(found, args.agents)
+    print_summary(embeddings, errors, found.seconds)
+    # The query, or else the worst window.
+    animated = choose_windows(errors[:, 0], args.forecasts)[:1]
+    if args.query is not None:
+        animated = [embeddings.find(args.query)]
+        find_similar(args, inferencer, dataset, embeddings, animated[0])
+    for window in inferencer.predict_some(dataset, animated):
+        animate_forecast(window, args.out / "forecast.gif")
 
 
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     with report_errors():
-        prepare_folder(args.out, RESULTS_FILES, args.overwrite)
-        config = load_config(args.config, args.cfg_options)
-        infer(args, TrajectoryInferencer(config, args.checkpoint, args.device, args.batch_size))
+        prepare_folder(args.out, TrajectoryInferencer.result_files, args.overwrite)
+        infer(args)
 
 
 if __name__ == "__main__":

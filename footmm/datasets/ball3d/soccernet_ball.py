@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -139,13 +139,7 @@ class SoccerNetBallDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict]:
         """Read the sequences; return sequence and first frame of every window."""
-        root = Path(self.data_root, self.split or "")
-        names = list_sequences(root, HOW_TO_GET)
-        for name in self.names or ():
-            if name not in names:
-                raise ConfigError(f"{root} holds no sequence {name!r}{did_you_mean(name, names)}")
-        chosen = names if self.names is None else self.names
-        self._sequences = [self._read(root / name) for name in chosen]
+        self._sequences = self.load_sequences()
         self.rejected.report(type(self).__name__)
         windows = [
             dict(sequence_number=number, first=first)
@@ -154,18 +148,32 @@ class SoccerNetBallDataset(BaseDataset):
         ]
         kept = [window for window in windows if self._num_observed(window) >= self.min_observed]
         print_log(
-            f"SoccerNetBallDataset: {len(kept)} windows of {len(chosen)} sequences; "
+            f"SoccerNetBallDataset: {len(kept)} windows of {len(self._sequences)} sequences; "
             f"{len(windows) - len(kept)} left out for fewer than {self.min_observed} frames with "
             "a ball and a camera",
             logger="current",
         )
         if not kept:
             raise DataFormatError(
-                f"{root}: none of {len(windows)} windows of {self.num_frames} frames has "
+                f"{self._root}: none of {len(windows)} windows of {self.num_frames} frames has "
                 f"{self.min_observed} frames with a ball and a camera; lower min_observed or "
                 "num_frames, or give cameras of more frames"
             )
         return kept
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.data_root, self.split or "")
+
+    def load_sequences(self) -> list[BallSequence]:
+        """Read the sequences."""
+        names = list_sequences(self._root, HOW_TO_GET)
+        for name in self.names or ():
+            if name not in names:
+                near = did_you_mean(name, names)
+                raise ConfigError(f"{self._root} holds no sequence {name!r}{near}")
+        chosen = names if self.names is None else self.names
+        return [self._read(self._root / name) for name in chosen]
 
     def get_data_info(self, idx: int) -> dict:
         """Return a window before the pipeline."""
@@ -268,7 +276,7 @@ def _ball_of(
         rate=sequence.rate,
         image_size=sequence.image_size,
         image_paths=tuple(str(sequence.image_path(frame)) for frame in range(1, count + 1)),
-        cameras=_stacked(cameras, count),
+        cameras=camera_of_each_frame(cameras, count),
         calibrated=calibrated,
         points=points,
         diameters=diameters,
@@ -278,8 +286,13 @@ def _ball_of(
     )
 
 
-def _stacked(cameras: dict[int, Camera], count: int) -> Camera:
-    """One camera a frame; frames without one get that of the frame before, or the first."""
+def camera_of_each_frame(cameras: Mapping[int, Camera], count: int) -> Camera:
+    """Return one camera a frame; frames without one get that of the frame before, or the first.
+
+    Args:
+        cameras: Those that are known, at least one, by the numbers of their frames, from 1.
+        count: Number of frames.
+    """
     numbers = np.array(sorted(cameras))
     last = np.searchsorted(numbers, np.arange(1, count + 1), side="right") - 1
     batch = Camera.stack([cameras[number] for number in numbers.tolist()])

@@ -64,21 +64,7 @@ class LoadSynLocImage(LoadImageFromFile):
             UnreadableImageError: The file cannot be read or decoded.
             DataFormatError: It has another shape than the annotated size.
         """
-        results = super().transform(results)
-        annotated = (results["camera"]["width"], results["camera"]["height"])
-        size = results["img"].shape[1::-1]
-        if abs(size[0] * annotated[1] / annotated[0] - size[1]) > _MAX_ASPECT_ERROR:
-            raise DataFormatError(
-                f"{results['img_path']} is {size[0]} x {size[1]}, but annotated for "
-                f"{annotated[0]} x {annotated[1]}, which is another shape: it is no scaled copy of "
-                "the annotated image (cropped? of another camera?)"
-            )
-        results["cameras"] = [results["camera"]]
-        results["image_homographies"] = np.eye(3)[None]
-        if "bbox" in results:
-            results["camera_index"] = np.zeros(len(results["bbox"]), np.int64)
-        move(results, pixel_scaling(annotated, size), size)
-        return results
+        return scale_to_image(super().transform(results))
 
 
 class _SizedTransform(BaseTransform):
@@ -346,8 +332,39 @@ class PackSynLocInputs(BaseTransform):
         return {"inputs": to_tensor(image), "data_samples": sample}
 
 
+def scale_to_image(results: dict) -> dict:
+    """Bring a sample from the annotated size to that of its image.
+
+    Args:
+        results: As :class:`LoadSynLocImage` has read them; changed in place.
+
+    Returns:
+        ``results``.
+
+    Raises:
+        DataFormatError: The image has another shape than the annotated size.
+    """
+    annotated = (results["camera"]["width"], results["camera"]["height"])
+    size = results["img"].shape[1::-1]
+    if abs(size[0] * annotated[1] / annotated[0] - size[1]) > _MAX_ASPECT_ERROR:
+        raise DataFormatError(
+            f"{results['img_path']} is {size[0]} x {size[1]}, but annotated for "
+            f"{annotated[0]} x {annotated[1]}, which is another shape: it is no scaled copy of "
+            "the annotated image (cropped? of another camera?)"
+        )
+    results["cameras"] = [results["camera"]]
+    results["image_homographies"] = np.eye(3)[None]
+    if "bbox" in results:
+        results["camera_index"] = np.zeros(len(results["bbox"]), np.int64)
+    return move(results, pixel_scaling(annotated, size), size)
+
+
 def resize_to_fit(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Resize an image to the largest of its shape that fits into a size (width, height).
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        size: Width and height, pixels.
 
     Returns:
         The new image, and the map ``(3, 3)`` from old to new pixels.
@@ -359,7 +376,14 @@ def resize_to_fit(image: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray,
 
 
 def similarity(zoom: float, angle: float, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Return the map ``(3, 3)`` that brings a point to another, zooms and turns (radians)."""
+    """Return the map ``(3, 3)`` that zooms, turns, and brings a point to another.
+
+    Args:
+        zoom: Factor.
+        angle: Radians.
+        source: ``(2,)``, pixels.
+        target: ``(2,)``, pixels, where the source comes to lie.
+    """
     matrix = np.eye(3)
     cos, sin = zoom * np.cos(angle), zoom * np.sin(angle)
     matrix[:2, :2] = [[cos, -sin], [sin, cos]]
@@ -402,8 +426,8 @@ def clip_athletes(
 
     Args:
         results: Changed in place.
-        low: Left and top of the window, pixels.
-        high: Right and bottom.
+        low: ``(2,)``, left and top of the window, pixels.
+        high: ``(2,)``, right and bottom.
         min_size: Smallest width and height of a clipped box, pixels.
         min_share: Smallest share of a box's area that is inside.
     """

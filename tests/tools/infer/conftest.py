@@ -52,10 +52,11 @@ def files():
 def run_tool(tmp_path):
     """Runs a tool on a source; returns the exit code and the folder of the results."""
 
-    def run(tool, config, source, *options):
+    def run(tool, config, source, *options, checkpoint="weights.pth"):
         out = tmp_path / "out"
         try:
-            tool.main([config, "weights.pth", str(source), "--out", str(out), *options])
+            options = map(str, options)
+            tool.main([config, checkpoint, str(source), "--out", str(out), *options])
         except SystemExit as error:
             return error.code, out
         return 0, out

@@ -14,6 +14,7 @@ from mmengine.registry import init_default_scope
 from pycocotools.coco import COCO
 
 from footmm.apis.config import load_config
+from footmm.apis.detection_inferencer import DetectionInferencer
 from footmm.registry import MODELS
 from footmm.structures.detected_objects import BALL, PLAYER, REFEREE, DetectedObjects
 
@@ -77,14 +78,16 @@ def tool():
     return module
 
 
-class FakeInferencer:
+class FakeInferencer(DetectionInferencer):
     """Finds a player, a ball and, in bright frames, a referee."""
 
-    def __init__(self, config, checkpoint, device, batch_size, tile, overlap, whole_frame, score):
-        FakeInferencer.options = (batch_size, tile, overlap, whole_frame, score)
+    def __init__(self, config, checkpoint, device, tile, overlap, whole_frame, score, pictures):
+        FakeInferencer.options = [tile, overlap, whole_frame, score]
+        self.min_score, self.writes_pictures = score, pictures
 
-    def with_images(self, reader):
-        for frame in reader:
+    def predict(self, source, batch_size, drawn):
+        FakeInferencer.options.append(batch_size)
+        for frame in source:
             if frame.image[0, 0, 0] == 255:
                 raise KeyboardInterrupt
             count = 3 if frame.image[0, 0, 0] > 50 else 2
@@ -169,10 +172,10 @@ def test_without_pictures(run, video, files):
 
 def test_options(run, folder):
     run(folder)
-    assert FakeInferencer.options == (1, None, 256, False, 0.3)
+    assert FakeInferencer.options == [None, 256, False, 0.3, 1]
     tiles = ("--tile", "960x540", "--overlap", "100", "--whole-frame")
     run(folder, *tiles, "--batch-size", "4", "--min-score", "0.1")
-    assert FakeInferencer.options == (4, (960, 540), 100, True, 0.1)
+    assert FakeInferencer.options == [(960, 540), 100, True, 0.1, 4]
 
 
 @pytest.mark.parametrize(

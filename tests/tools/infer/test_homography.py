@@ -12,6 +12,7 @@ import torch
 from mmengine.registry import init_default_scope
 
 from footmm.apis.config import load_config
+from footmm.apis.homography_inferencer import HomographyInferencer
 from footmm.pitch.camera import Camera
 from footmm.pitch.keypoints import KEYPOINT_SETS
 from footmm.registry import MODELS
@@ -31,14 +32,14 @@ def tool():
     return module
 
 
-class FakeInferencer:
+class FakeInferencer(HomographyInferencer):
     """Sees every frame by the same camera, but black ones by none."""
 
-    def __init__(self, config, checkpoint, device, smooth, batch_size):
-        self.smooth = smooth
+    def __init__(self, config, checkpoint, device, smooth, pictures):
+        self.writes_pictures = pictures
 
-    def with_images(self, reader, rate):
-        for frame in reader:
+    def predict(self, source, batch_size, drawn):
+        for frame in source:
             if frame.image[0, 0, 0] == 255:
                 raise KeyboardInterrupt
             yield frame, calibrated(frame)

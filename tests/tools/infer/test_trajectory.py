@@ -98,7 +98,10 @@ def run(tool, folder):
 
 
 def test_embeddings_and_forecasts_of_the_test_data(run, folder, capsys):
-    assert run("--agents") == (0, ["embeddings.npz", "forecast.gif", "forecasts.png"])
+    assert run("--agents") == (
+        0,
+        ["embeddings.npz", "forecast.gif", "forecasts.png", "summary.json"],
+    )
     with np.load(folder / "out" / "embeddings.npz") as content:
         assert content["first_frame"].tolist() == [0, 10, 20, 30]
         assert len(content["embedding"]) == 4
@@ -113,7 +116,7 @@ def test_query_of_given_tracks(run, folder, capsys):
     options = ("--query", "third place:22", "--num-similar", "3", "--forecasts", "0")
     code, names = run(folder / "others.npz", *options)
     assert code == 0
-    assert names == ["embeddings.npz", "forecast.gif", "similar_situations.png"]
+    assert names == ["embeddings.npz", "forecast.gif", "similar_situations.png", "summary.json"]
     with Image.open(folder / "out" / "forecast.gif") as animation:
         assert animation.n_frames == 5
     table = capsys.readouterr().out.split("most like ")[1].splitlines()
@@ -148,4 +151,4 @@ def test_foreign_folders_are_left_alone(run, folder, capsys):
     (folder / "out").mkdir()
     (folder / "out" / "thesis.txt").write_text("my own")
     assert run() == (2, ["thesis.txt"])
-    assert "no embeddings.parquet or embeddings.npz" in capsys.readouterr().err
+    assert "no embeddings.parquet or embeddings.npz or summary.json" in capsys.readouterr().err
