@@ -13,6 +13,7 @@ from footmm.apis.cli import (
     load_run_config,
     report_errors,
 )
+from footmm.apis.metrics_file import check_metrics_file, write_metrics
 from footmm.apis.runner import build_runner, test
 from footmm.errors import ConfigError
 
@@ -23,6 +24,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_run_arguments(parser)
     parser.add_argument("checkpoint", help="checkpoint file of the config's model")
     parser.add_argument("--out", metavar="RESULTS.pkl", help="write the predictions to this file")
+    parser.add_argument(
+        "--metrics",
+        metavar="METRICS.json",
+        help="write the metrics and their data to this file",
+    )
     parser.add_argument("--show-dir", help="write the pictures of the predictions to this folder")
     parser.add_argument("--tta", action="store_true", help="test-time augmentation")
     return parser.parse_args(argv)
@@ -35,6 +41,8 @@ def configure(args: argparse.Namespace) -> Config:
         enable_tta(config, args.config)
     if args.out:
         dump_predictions(config, args.out)
+    if args.metrics:
+        check_metrics_file(args.metrics)
     if args.show_dir:
         config.default_hooks.pictures = dict(config.default_hooks.pictures, out_dir=args.show_dir)
     return config
@@ -69,7 +77,10 @@ def dump_predictions(config: Config, out: str) -> None:
 def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     with report_errors():
-        test(build_runner(configure(args), args.device), args.checkpoint)
+        runner = build_runner(configure(args), args.device)
+        metrics = test(runner, args.checkpoint)
+        if args.metrics:
+            write_metrics(args.metrics, runner, args.checkpoint, metrics)
 
 
 if __name__ == "__main__":

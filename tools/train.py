@@ -64,6 +64,9 @@ def enable_auto_scale_lr(config: Config, path: str) -> None:
             "is meant; add auto_scale_lr = dict(base_batch_size=...)"
         )
     config.auto_scale_lr.enable = True
+    # MMEngine compares it with the batches of single iterations; gradients may be of several.
+    accumulated = config.optim_wrapper.get("accumulative_counts", 1)
+    config.auto_scale_lr.base_batch_size /= accumulated
 
 
 def disable_validation(config: Config) -> None:

@@ -6,10 +6,8 @@ import importlib.util
 import os
 import pickle
 import re
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -19,7 +17,7 @@ from mmengine.config import Config
 from footmm.apis.config import load_config
 from footmm.datasets import SyntheticReIDDataset
 from footmm.models.reid.heads import AppearanceHead
-from footmm.testing import shrink_config
+from footmm.testing import run_forks, run_ranks, shrink_config
 
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs/reid/osnet_synthetic.py"
@@ -73,13 +71,13 @@ def assert_same_weights(first: Path, second: Path) -> None:
         torch.testing.assert_close(a[name], b[name], rtol=0, atol=1e-6, msg=name)
 
 
-def run_tool(*args: str | Path, cwd: Path = ROOT) -> subprocess.CompletedProcess:
-    settings = {"OMP_NUM_THREADS": "1", "PYTHON": sys.executable, "PYTHONPATH": str(cwd)}
+def run_script(*args: str | Path, python: str = sys.executable) -> subprocess.CompletedProcess:
+    settings = {"OMP_NUM_THREADS": "1", "PYTHON": python, "PYTHONPATH": str(ROOT)}
     return subprocess.run(
         [str(arg) for arg in args],
         text=True,
         capture_output=True,
-        cwd=cwd,
+        cwd=ROOT,
         env=os.environ | settings,
     )
 
@@ -106,31 +104,6 @@ def test_training_writes_checkpoints_log_and_picture(trained):
 
 def test_same_seed_same_weights(train_tool, tiny_config, trained, tmp_path):
     train_tool.main([str(tiny_config), "--work-dir", str(tmp_path), "--no-validate"])
-    assert_same_weights(trained / "epoch_2.pth", tmp_path / "epoch_2.pth")
-
-
-def test_resume_of_a_killed_run_ends_with_the_weights_of_an_unbroken_one(
-    train_tool, tiny_config, trained, tmp_path
-):
-    options = ["--no-validate", "--work-dir", str(tmp_path)]
-    process = subprocess.Popen(
-        [sys.executable, str(ROOT / "tools/train.py"), str(tiny_config), *options],
-        # Sums over another number of threads round differently.
-        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "last_checkpoint").exists():
-        assert process.poll() is None, "training ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    (tmp_path / "epoch_2.pth").unlink(missing_ok=True)
-    (tmp_path / "last_checkpoint").write_text(str(tmp_path / "epoch_1.pth"))
-
-    train_tool.main([str(tiny_config), "--resume", *options])
     assert_same_weights(trained / "epoch_2.pth", tmp_path / "epoch_2.pth")
 
 
@@ -201,7 +174,7 @@ def test_test_time_augmentation(test_tool, tiny_config, trained, tmp_path):
 
 
 def test_two_cpu_processes_equal_one_on_the_same_total_batch(
-    train_tool, tiny_config, folder, tmp_path
+    train_tool, test_tool, tiny_config, folder, tmp_path
 ):
     config = Config.fromfile(tiny_config)
     # What two processes do not share is taken out: random augmentation, and losses that see the
@@ -222,7 +195,7 @@ def test_two_cpu_processes_equal_one_on_the_same_total_batch(
     options = ["--device", "cpu", "--work-dir"]
 
     train_tool.main([str(one), *options, str(tmp_path / "one")])
-    trained = run_tool(ROOT / "tools/dist_train.sh", two, 2, *options, tmp_path / "two")
+    trained = run_script(ROOT / "tools/dist_train.sh", two, 2, *options, tmp_path / "two")
     assert trained.returncode == 0, trained.stderr[-3000:]
     assert (tmp_path / "two/pictures/ranking_epoch_2.png").is_file()
     name = "neck.reduction.weight"
@@ -232,9 +205,20 @@ def test_two_cpu_processes_equal_one_on_the_same_total_batch(
     assert float(two_map) == pytest.approx(float(one_map), abs=0.03)
 
     checkpoint = tmp_path / "two/epoch_2.pth"
-    tested = run_tool(ROOT / "tools/dist_test.sh", two, checkpoint, 2, *options, tmp_path / "test")
-    assert tested.returncode == 0, tested.stderr[-3000:]
+    arguments = [two, checkpoint, "--launcher", "pytorch", *options, tmp_path / "test"]
+    log = tmp_path / "log"
+    ends = run_ranks(log, 2, lambda rank: test_tool.main([str(part) for part in arguments]))
+    assert ends == [0, 0], log.read_text()[-3000:]
     assert last_map(tmp_path / "test") == two_map
+
+
+def test_dist_test_script_starts_the_test_tool_in_processes():
+    script = ROOT / "tools/dist_test.sh"
+    printed = run_script(script, "my.py", "my.pth", 2, "--out", "x.pkl", python="echo").stdout
+    assert printed.startswith("-m torch.distributed.run --nnodes=1 --node_rank=0 ")
+    tool = script.with_name("test.py")
+    wanted = f"--nproc_per_node=2 {tool} my.py my.pth --launcher pytorch --out x.pkl\n"
+    assert printed.endswith(wanted)
 
 
 @pytest.mark.slow
@@ -260,7 +244,7 @@ def test_two_cpu_processes_train_tactics_as_one_does(train_tool, tmp_path):
 
     train_tool.main([str(files["one"]), *options, str(tmp_path / "one")])
     arguments = (files["two"], 2, *options, tmp_path / "two")
-    trained = run_tool(ROOT / "tools/dist_train.sh", *arguments)
+    trained = run_script(ROOT / "tools/dist_train.sh", *arguments)
     assert trained.returncode == 0, trained.stderr[-3000:]
     first, second = (weights(tmp_path / run / "epoch_2.pth") for run in ("one", "two"))
     before = weights(tmp_path / "one/epoch_1.pth")
@@ -375,7 +359,9 @@ def test_non_finite_loss_stops_and_keeps_the_last_good_checkpoint(
         assert all(torch.isfinite(w.float()).all() for w in weights(checkpoint).values())
 
 
-def test_death_of_a_data_loading_worker_is_explained(train_tool, tiny_config, tmp_path, capsys):
+def test_death_of_a_data_loading_worker_is_explained(
+    train_tool, tiny_config, tmp_path, monkeypatch
+):
     (tmp_path / "killing_transform.py").write_text(
         "import os\n"
         "from footmm.registry import TRANSFORMS\n"
@@ -389,12 +375,13 @@ def test_death_of_a_data_loading_worker_is_explained(train_tool, tiny_config, tm
     config.train_dataloader.num_workers = 1
     config.train_dataloader.dataset.pipeline = [dict(type="KillWorker")]
     config.dump(tmp_path / "killing.py")
-    done = run_tool(
-        sys.executable, ROOT / "tools/train.py", "killing.py", "--work-dir", "w", cwd=tmp_path
-    )
-    assert done.returncode == 2
-    assert "error: DataLoader worker (pid" in done.stderr
-    assert "lower num_workers" in done.stderr
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    log = tmp_path / "log"
+    # In a process of its own: PyTorch ends the one whose worker died.
+    assert run_forks(log, lambda: train_tool.main(["killing.py", "--work-dir", "w"])) == [2]
+    assert "error: DataLoader worker (pid" in log.read_text()
+    assert "lower num_workers" in log.read_text()
 
 
 def test_unreadable_image_at_test_time_is_named(
@@ -409,3 +396,9 @@ def test_unreadable_image_at_test_time_is_named(
     finally:
         image.write_bytes(content)
     assert image.name in error
+
+
+def test_accumulated_batches_count_when_the_learning_rate_is_scaled(train_tool):
+    config = ROOT / "configs" / "detection" / "detr_r50.py"
+    scaled = train_tool.configure(train_tool.parse_args([str(config), "--auto-scale-lr"]))
+    assert scaled.auto_scale_lr.base_batch_size == scaled.train_dataloader.batch_size
