@@ -28,6 +28,11 @@ RUNTIME = [
     "torch-geometric>=2.5",
     "albumentations==2.0.8",
     "SoccerNet==0.2.0",
+    # What tools/data/download.py transfers with.
+    "huggingface_hub>=1",
+    "gdown>=6",
+    "boto3>=1.28",
+    "requests>=2.28",
     "sskit==0.6.0",
     "kloppy>=3.19",
     "mplsoccer>=1.6",
@@ -66,9 +71,8 @@ EXTRAS["dev"] = [
     "nbformat>=5.10",
     "ipykernel>=6.29",
     # The peer that the re-identification metrics, losses and models are compared with; it declares
-    # no dependencies, and its import needs gdown.
+    # no dependencies.
     "torchreid==0.2.5",
-    "gdown>=5",
     # The peer of the tracking export: SoccerNet's own fork of TrackEval, which works with numpy 1.
     "sn-trackeval==0.4.0",
 ]

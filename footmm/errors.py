@@ -34,6 +34,10 @@ class DatasetNotFoundError(FootmmError, FileNotFoundError):
     """The files of a dataset are not where the config says; the message tells how to get them."""
 
 
+class DownloadError(FootmmError, OSError):
+    """Data cannot be fetched: no network, no permission, no room, or not what was announced."""
+
+
 class DataFormatError(FootmmError, ValueError):
     """A data file exists but breaks its format; the message names file, place and value."""
 

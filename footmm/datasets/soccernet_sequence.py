@@ -19,11 +19,8 @@ from footmm.datasets.mot import (
 from footmm.datasets.rejected_boxes import Reject, refuse
 
 HOW_TO_GET = (
-    "SoccerNet's tracking data is free for research; run: python -c \"from SoccerNet.Downloader "
-    "import SoccerNetDownloader as D; D('data/soccernet').downloadDataTask(task='tracking', "
-    "split=['train', 'test'])\" (where Hugging Face refuses, request access to "
-    "SoccerNet/SN-Tracking-2023 there and log in) and unzip the archives in "
-    "data/soccernet/tracking"
+    "SoccerNet's tracking data is free for research: 'tools/data/download.py soccernet-tracking' "
+    "fetches it into data/soccernet/tracking (docs/data.md)"
 )
 
 _TRACK_KEY = re.compile(r"trackletid_(\d+)")

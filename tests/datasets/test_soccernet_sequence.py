@@ -38,5 +38,5 @@ def test_tracks_without_entry(folder):
 @pytest.mark.parametrize("name", ["gt/gt.txt", "gameinfo.ini", "seqinfo.ini"])
 def test_missing_files_say_how_to_get_them(folder, name):
     (folder / name).unlink()
-    with pytest.raises(DatasetNotFoundError, match=f"{name} does not exist.*task='tracking'"):
+    with pytest.raises(DatasetNotFoundError, match=f"{name} does not exist.*soccernet-tracking"):
         read_described_sequence(folder)

@@ -31,6 +31,9 @@ MAX_OUTSIDE = 0.05
 #: Official names of markings that the annotators could not tell; of no use to a calibration.
 _UNIDENTIFIED = ("Goal unknown", "Line unknown")
 
+#: Shares of the image; no point of a line that is seen is annotated further away.
+_FURTHEST = 1e6
+
 _LAST_PIXEL = np.array(SOCCERNET_IMAGE_SIZE) - 1.0
 
 
@@ -163,12 +166,9 @@ class SoccerNetCalibrationDataset(ImageDataset):
             raise DatasetNotFoundError(f"{folder} has no images: unzip {archive} there")
         problem = "holds no images" if folder.is_dir() else "does not exist"
         raise DatasetNotFoundError(
-            f"{folder} {problem}. SoccerNet-Calibration is free for research and needs no password;"
-            ' run: python -c "from SoccerNet.Downloader import SoccerNetDownloader as D; '
-            "D('data/soccernet').downloadDataTask(task='calibration-2023', split=['train', 'valid',"
-            " 'test', 'challenge'])\" (where Hugging Face refuses, request access to SoccerNet/"
-            "SN-Calibration-2023 there and log in), unzip the archives in "
-            "data/soccernet/calibration-2023 and set data_root to that folder"
+            f"{folder} {problem}. SoccerNet-Calibration is free for research: "
+            "'tools/data/download.py homography' fetches it into data/soccernet/calibration-2023 "
+            "(docs/data.md); set data_root to that folder"
         )
 
     def _read_sample(
@@ -281,15 +281,15 @@ def lines_in_pixels(annotation: Mapping[str, Any], place: str) -> dict[str, np.n
 
 def _points(values: Any, file: Path | str, name: str) -> np.ndarray:
     try:
-        points = np.array([(point["x"], point["y"]) for point in values])
+        points = np.array([(point["x"], point["y"]) for point in values]).reshape(len(values), 2)
     except (TypeError, KeyError, IndexError, ValueError):
         points = None
-    if points is None or points.dtype.kind not in "iuf" or not np.isfinite(points).all():
+    if points is None or points.dtype.kind not in "iuf" or not (np.abs(points) < _FURTHEST).all():
         raise DataFormatError(
             f"{file}: {name!r} is {str(values)[:80]}, not a list of points {{'x': number, 'y': "
             "number}; download the annotations again"
         )
-    return points.reshape(-1, 2)
+    return points
 
 
 def _read_camera(file: Path) -> dict[str, Any]:

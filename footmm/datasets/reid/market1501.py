@@ -62,9 +62,9 @@ class Market1501Dataset(ReIDDataset):
         if not names:
             problem = "holds no images" if folder.is_dir() else "does not exist"
             raise DatasetNotFoundError(
-                f"{folder} {problem}. Download Market-1501-v15.09.15.zip (https://zheng-lab.cecs."
-                "anu.edu.au/Project/project_reid.html), unzip it and set data_root to the folder "
-                "that holds bounding_box_train, query and bounding_box_test; any crops with such "
+                f"{folder} {problem}. 'tools/data/download.py market1501' fetches Market-1501 "
+                "into data/Market-1501-v15.09.15 (docs/data.md); set data_root to the folder that "
+                "holds bounding_box_train, query and bounding_box_test. Any crops with such "
                 "folders and names will do"
             )
         return [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from pathlib import Path
@@ -23,6 +24,7 @@ _FILE_NAME_SHAPE = (
     "or <bbox_idx>-<action_idx>-<height>x<width>.png where the labels are hidden"
 )
 _INTEGERS = ("bbox_idx", "action_idx", "person_uid")
+_BODY = ("height_m", "build")
 
 
 @DATASETS.register_module()
@@ -96,11 +98,8 @@ class SoccerNetReIDDataset(ReIDDataset):
 
     def _how_to_get(self) -> str:
         return (
-            "SoccerNet-ReID is free for research; accept its terms at https://www.soccer-net.org/"
-            "data (the NDA gives the password of the older downloads), then run: python -c "
-            "\"from SoccerNet.Downloader import SoccerNetDownloader as D; D('data/soccernet')"
-            ".downloadDataTask(task='reid-2023', split=['train', 'valid', 'test', 'challenge'])\""
-            ", unzip the archives in data/soccernet/reid-2023 and set data_root to that folder"
+            "SoccerNet-ReID is free for research: 'tools/data/download.py reid' fetches it into "
+            "data/soccernet/reid-2023 (docs/data.md); set data_root to that folder"
         )
 
     def _annotation_file(self) -> Path | None:
@@ -179,7 +178,7 @@ def _merge_annotations(
     for index, image in images.items():
         fields = by_index[index]
         for key in _INTEGERS:
-            if key in image and key in fields and int(fields[key]) != image[key]:
+            if key in image and key in fields and fields[key] != image[key]:
                 raise DataFormatError(
                     f"{annotation_file}: '{role}' box {index} has {key} {fields[key]}, but the "
                     f"name of {image['img_path']} says {image[key]}; one of them is wrong"
@@ -192,12 +191,21 @@ def _annotated_boxes(annotations: dict, role: str, annotation_file: Path) -> dic
     flat = role == "train" and "train" not in annotations
     section = annotations if flat else annotations.get(role)
     try:
-        return {int(key): dict(fields) for key, fields in section.items()}
-    except (AttributeError, TypeError, ValueError) as error:
+        return {int(key): _fields(entry) for key, entry in section.items()}
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
         raise DataFormatError(
-            f"{annotation_file} does not map '{role}' to an object of bbox_idx -> fields (its keys "
-            f"start with {list(annotations)[:3]}); download it again"
+            f"{annotation_file} does not map '{role}' to an object of bbox_idx -> fields ({error}; "
+            f"its keys start with {list(annotations)[:3]}); download it again"
         ) from error
+
+
+def _fields(entry: dict[str, Any]) -> dict[str, Any]:
+    """Return the entry of a box with numbers where they are needed."""
+    integers = {key: int(entry[key]) for key in _INTEGERS if key in entry}
+    body = {key: float(entry[key]) for key in _BODY if key in entry}
+    if not all(map(math.isfinite, body.values())):
+        raise ValueError(f"{body} holds something else than numbers")
+    return {**entry, **integers, **body}
 
 
 def _sample(fields: dict, role: str) -> dict:
@@ -210,12 +218,12 @@ def _sample(fields: dict, role: str) -> dict:
         "role": role,
     }
     if "person_uid" in fields:
-        sample["person_id"] = int(fields["person_uid"])
+        sample["person_id"] = fields["person_uid"]
     number = str(fields.get("id", ""))
     if not fields.get("jersey_visible", True):
         sample["jersey"] = JERSEY_NOT_VISIBLE
     elif number.isdecimal() and len(number) <= 2:
         sample["jersey"] = int(number)
-    if "height_m" in fields and "build" in fields:
-        sample["body_shape"] = (fields["height_m"], fields["build"])
+    if all(key in fields for key in _BODY):
+        sample["body_shape"] = tuple(fields[key] for key in _BODY)
     return sample

@@ -43,8 +43,8 @@ KEYPOINT_NAMES = ("pelvis", "pelvis_ground")
 """The keypoints: the pelvis, and the ground straight below it."""
 
 HOW_TO_GET = (
-    "Get SynLoc with SoccerNet's Downloader (task 'SpiideoSynLoc') and arrange it with "
-    "tools/data/prepare_synloc.py"
+    "'tools/data/download.py synloc' fetches SynLoc into data/synloc (docs/data.md); archives that "
+    "are there already are arranged by tools/data/prepare_synloc.py"
 )
 
 _HINT = f"is this one of SynLoc's annotation files ({', '.join(ANNOTATION_FILES.values())})?"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import importlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,13 @@ from kloppy.domain import (
 
 from footmm.datasets.tactics.match_sheet import MatchSheet, Spell, sorted_spells
 from footmm.datasets.tactics.statsbomb_strategies import strategies_of_events
-from footmm.errors import ConfigError, DataFormatError, DatasetNotFoundError, did_you_mean
+from footmm.errors import (
+    ConfigError,
+    DataFormatError,
+    DatasetNotFoundError,
+    FootmmError,
+    did_you_mean,
+)
 from footmm.simulation.formations import FORMATIONS, ROLES
 from footmm.structures.agent_tracks import AWAY, HOME
 
@@ -96,7 +103,8 @@ SHEET_PROVIDERS: dict[str, SheetProvider] = {
         ("meta_data", "raw_data"),
         dict(limit=1),
         60.0,
-        "Open matches: https://github.com/SkillCorner/opendata (clone it with Git LFS).",
+        "Open matches: 'tools/data/download.py skillcorner' "
+        "(https://github.com/SkillCorner/opendata).",
     ),
     "sportec": SheetProvider(
         "Sportec",
@@ -104,7 +112,8 @@ SHEET_PROVIDERS: dict[str, SheetProvider] = {
         ("event_data", "meta_data"),
         {},
         5.0,
-        "Open matches: https://doi.org/10.6084/m9.figshare.28196177.",
+        "Open matches: 'tools/data/download.py sportec' "
+        "(https://doi.org/10.6084/m9.figshare.28196177).",
     ),
     "statsbomb": SheetProvider(
         "StatsBomb",
@@ -112,7 +121,8 @@ SHEET_PROVIDERS: dict[str, SheetProvider] = {
         ("event_data", "lineup_data"),
         {},
         2.0,
-        "Open matches: https://github.com/statsbomb/open-data (events/ and lineups/).",
+        "Open matches: 'tools/data/download.py statsbomb' "
+        "(https://github.com/statsbomb/open-data, events/ and lineups/).",
     ),
 }
 """Who delivers sheets, by the names that configs use."""
@@ -138,7 +148,36 @@ def read_match_sheet(provider: str, files: Mapping[str, str | os.PathLike[str]])
         DatasetNotFoundError: A file is missing.
         DataFormatError: kloppy cannot read the files.
     """
-    return sheet_of(provider, _load(provider, files))
+    known = _checked_provider(provider, files)
+    module, _, function = known.loader.partition(".")
+    load = getattr(importlib.import_module(f"kloppy.{module}"), function)
+    paths = {key: os.fspath(path) for key, path in files.items()}
+    with damage_explained(known.title, paths):
+        return sheet_of(provider, load(**paths, **known.options))
+
+
+@contextmanager
+def damage_explained(title: str, files: Mapping[str, str]) -> Iterator[None]:
+    """Name the files in the errors of kloppy, and of what it hands on.
+
+    Args:
+        title: Name of the provider.
+        files: Paths by the loader's arguments.
+
+    Raises:
+        DataFormatError: Whatever goes wrong inside.
+    """
+    try:
+        yield
+    except (FootmmError, MemoryError, PermissionError):
+        raise
+    # kloppy lets through whatever goes wrong inside it, and what a file has in place of a number.
+    except Exception as error:
+        named = ", ".join(f"{key} {path}" for key, path in files.items())
+        raise DataFormatError(
+            f"kloppy cannot read {named} as {title} data: {type(error).__name__}: {error}. "
+            "The files are truncated or damaged, or do not belong together; get them again"
+        ) from error
 
 
 def sheet_of(provider: str, dataset: EventDataset | TrackingDataset) -> MatchSheet:
@@ -163,9 +202,8 @@ def sheet_of(provider: str, dataset: EventDataset | TrackingDataset) -> MatchShe
     )
 
 
-def _load(
-    provider: str, files: Mapping[str, str | os.PathLike[str]]
-) -> EventDataset | TrackingDataset:
+def _checked_provider(provider: str, files: Mapping[str, str | os.PathLike[str]]) -> SheetProvider:
+    """Return a provider whose files are all there."""
     if provider not in SHEET_PROVIDERS:
         raise ConfigError(
             f"provider='{provider}' has no match sheets{did_you_mean(provider, SHEET_PROVIDERS)}; "
@@ -180,19 +218,7 @@ def _load(
     for path in files.values():
         if not Path(path).is_file():
             raise DatasetNotFoundError(f"{path} does not exist. {known.how_to_get}")
-    module, _, function = known.loader.partition(".")
-    load = getattr(importlib.import_module(f"kloppy.{module}"), function)
-    try:
-        return load(**{key: os.fspath(path) for key, path in files.items()}, **known.options)
-    except (MemoryError, PermissionError):
-        raise
-    # kloppy lets through whatever goes wrong inside it.
-    except Exception as error:
-        named = ", ".join(f"{key} {path}" for key, path in files.items())
-        raise DataFormatError(
-            f"kloppy cannot read {named} as {known.title} data: {type(error).__name__}: {error}. "
-            "The files are truncated or damaged, or do not belong together; get them again"
-        ) from error
+    return known
 
 
 def _shirt(player: Player) -> tuple[int, int]:

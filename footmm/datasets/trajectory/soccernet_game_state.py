@@ -36,12 +36,10 @@ _ROLES = (*_PLAYERS, "referee", "other", "ball")
 # One digit for the split, three for the sequence, six for the frame, which counts from 1.
 _IMAGE_ID_LENGTH, _FRAME_DIGITS = 10, 6
 _SHORT_FRAME_DIGITS = 4
+_MAX_FRAMES = 10**_FRAME_DIGITS
 _HOW_TO_GET = (
-    "SoccerNet's game state data is free for research; run: python -c \"from SoccerNet.Downloader "
-    "import SoccerNetDownloader as D; D('data/soccernet').downloadDataTask(task='gamestate-2024', "
-    "split=['train', 'valid', 'test'])\" (where Hugging Face refuses, request access to "
-    "SoccerNet/SN-GSR-2024 there and log in) and unzip the archives in "
-    "data/soccernet/gamestate-2024"
+    "SoccerNet's game state data is free for research: 'tools/data/download.py "
+    "soccernet-gamestate' fetches it into data/soccernet/gamestate-2024 (docs/data.md)"
 )
 
 
@@ -199,6 +197,10 @@ def read_game_state(path: str | os.PathLike[str], frame_rate: float = FRAME_RATE
         detections = _read_detections(content, "annotations", path)
         frame_rate = _positive(content, "frame_rate", path)
         num_frames = int(_positive(content, "seq_length", path))
+        if num_frames >= _MAX_FRAMES:
+            raise DataFormatError(
+                f"{path}: 'seq_length' is {num_frames}, needs to be less than {_MAX_FRAMES}"
+            )
     _check_frames(detections, num_frames, path)
     places = np.array([detection.place for detection in detections], np.float64)
     return GameState(
@@ -255,7 +257,7 @@ def _parse_detection(entry: Mapping[str, Any]) -> _Detection:
     team = attributes["team"] if role in _PLAYERS and attributes["team"] in SIDES else ""
     return _Detection(
         frame=_frame_number(entry["image_id"]),
-        track=int(entry["track_id"]),
+        track=int(np.int64(int(entry["track_id"]))),
         role=role,
         team=team,
         place=(np.nan, np.nan)

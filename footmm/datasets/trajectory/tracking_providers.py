@@ -12,6 +12,10 @@ from footmm.errors import ConfigError, DatasetNotFoundError, did_you_mean
 FilePaths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 _LFS_POINTER = b"version https://git-lfs"
+_METRICA = (
+    "Open matches: 'tools/data/download.py metrica' "
+    "(https://github.com/metrica-sports/sample-data)."
+)
 _FROM_THE_PROVIDER = "It is the provider's to give: ask them, or your club or league."
 
 
@@ -39,29 +43,32 @@ PROVIDERS: dict[str, TrackingProvider] = {
         "SkillCorner",
         "skillcorner.load",
         ("meta_data", "raw_data"),
-        how_to_get="Open matches: https://github.com/SkillCorner/opendata (clone it with Git LFS).",
+        how_to_get=(
+            "Open matches: 'tools/data/download.py skillcorner' "
+            "(https://github.com/SkillCorner/opendata)."
+        ),
     ),
     "sportec": TrackingProvider(
         "Sportec",
         "sportec.load_tracking",
         ("meta_data", "raw_data"),
         how_to_get=(
-            "Seven open Bundesliga matches: Bassek et al., An integrated dataset of spatiotemporal "
-            "and event data in elite soccer, Scientific Data 2025, "
-            "https://doi.org/10.6084/m9.figshare.28196177."
+            "Seven open Bundesliga matches: 'tools/data/download.py sportec' (Bassek et al., An "
+            "integrated dataset of spatiotemporal and event data in elite soccer, Scientific Data "
+            "2025, https://doi.org/10.6084/m9.figshare.28196177)."
         ),
     ),
     "metrica_csv": TrackingProvider(
         "Metrica (csv)",
         "metrica.load_tracking_csv",
         ("home_data", "away_data"),
-        how_to_get="Open matches: https://github.com/metrica-sports/sample-data.",
+        how_to_get=_METRICA,
     ),
     "metrica_epts": TrackingProvider(
         "Metrica (EPTS)",
         "metrica.load_tracking_epts",
         ("meta_data", "raw_data"),
-        how_to_get="Open matches: https://github.com/metrica-sports/sample-data.",
+        how_to_get=_METRICA,
     ),
     "pff": TrackingProvider(
         "PFF",
@@ -133,7 +140,8 @@ def checked_files(provider: str, files: Mapping[str, FilePaths]) -> dict[str, li
             raise DatasetNotFoundError(f"{path} does not exist. {known.how_to_get}")
         if path.is_file() and _is_lfs_pointer(path):
             raise DatasetNotFoundError(
-                f"{path} is a pointer of Git LFS, not the file itself; run 'git lfs pull' there"
+                f"{path} is a pointer of Git LFS, not the file itself; run 'git lfs pull' there, "
+                "or tools/data/download.py, which does without git-lfs"
             )
     return paths
 

@@ -149,7 +149,7 @@ def _torchvision_url(name: str) -> str:
 
 def _download(url: str) -> str | None:
     try:
-        with _socket_timeout(DOWNLOAD_TIMEOUT):
+        with socket_timeout(DOWNLOAD_TIMEOUT):
             load_url(url, map_location="cpu", progress=False)
     except (OSError, HTTPException) as error:  # URLError and HTTPError are OSErrors
         return f"{type(error).__name__}: {error}"
@@ -157,7 +157,7 @@ def _download(url: str) -> str | None:
 
 
 @contextmanager
-def _socket_timeout(seconds: float) -> Iterator[None]:
+def socket_timeout(seconds: float) -> Iterator[None]:
     """Limit the wait for a server that does not answer; torch.hub sets no limit of its own."""
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(seconds)

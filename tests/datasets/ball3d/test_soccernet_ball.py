@@ -65,7 +65,7 @@ def test_real_windows_have_no_3d_without_labels(root):
 
 
 def test_missing_and_broken_files_are_named(root, tmp_path):
-    with pytest.raises(DatasetNotFoundError, match="task='tracking'"):
+    with pytest.raises(DatasetNotFoundError, match=r"download\.py soccernet-tracking"):
         SoccerNetBallDataset(tmp_path / "none", "cameras")
     with pytest.raises(DatasetNotFoundError, match=r"tools/infer/homography\.py"):
         SoccerNetBallDataset(root, str(root / "nowhere"), split="train")

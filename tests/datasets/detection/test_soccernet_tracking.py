@@ -81,7 +81,7 @@ def test_splits(write):
     assert len(SoccerNetTrackingDataset(root / "train", split=None)) == 5
     with pytest.raises(ConfigError, match="the splits are train, valid, test"):
         SoccerNetTrackingDataset(root, "challenge")
-    with pytest.raises(DatasetNotFoundError, match=r"valid holds no folders.*task='tracking'"):
+    with pytest.raises(DatasetNotFoundError, match=r"valid holds no folders.*soccernet-tracking"):
         SoccerNetTrackingDataset(root, "valid")
 
 
@@ -102,5 +102,5 @@ def test_broken_files_are_errors(write, line, message):
 def test_missing_descriptions(write):
     root = write(["1,1,1,2,3,4"])
     (root / "train" / "SNMOT-060" / "gameinfo.ini").unlink()
-    with pytest.raises(DatasetNotFoundError, match=r"gameinfo.ini does not exist.*task='tracking'"):
+    with pytest.raises(DatasetNotFoundError, match=r"gameinfo.ini does not.*soccernet-tracking"):
         SoccerNetTrackingDataset(root)

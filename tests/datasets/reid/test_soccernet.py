@@ -146,7 +146,7 @@ def test_same_index_twice(root):
 
 
 def test_missing(tmp_path):
-    with pytest.raises(DatasetNotFoundError, match=r"train does not exist.*reid-2023.*NDA|NDA"):
+    with pytest.raises(DatasetNotFoundError, match=r"train does not exist.*download\.py reid"):
         SoccerNetReIDDataset(tmp_path)
     (tmp_path / "train.zip").touch()
     with pytest.raises(DatasetNotFoundError, match=r"but .*train\.zip does: unzip it"):

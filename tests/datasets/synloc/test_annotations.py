@@ -43,7 +43,7 @@ def test_an_image_without_athletes_has_an_empty_list(content, tmp_path):
 
 
 def test_missing_file_says_how_to_get_it(tmp_path):
-    with pytest.raises(DatasetNotFoundError, match=r"SpiideoSynLoc.*prepare_synloc"):
+    with pytest.raises(DatasetNotFoundError, match=r"download\.py synloc.*prepare_synloc"):
         read_synloc_annotations(tmp_path / "val.json")
 
 

@@ -101,7 +101,7 @@ def test_windows_of_labels(tmp_path):
     assert [window["match"] for window in only] == ["SNGS-061"]
     with pytest.raises(DatasetNotFoundError, match="no sequence 'SNGS-062'"):
         DATASETS.build(config | {"sequences": ["SNGS-062"]})
-    with pytest.raises(DatasetNotFoundError, match="task='gamestate-2024'"):
+    with pytest.raises(DatasetNotFoundError, match="soccernet-gamestate"):
         DATASETS.build(config | {"data_root": str(tmp_path)})
 
 

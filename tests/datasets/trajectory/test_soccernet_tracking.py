@@ -217,9 +217,9 @@ def test_broken_descriptions_are_named(tmp_path, lines):
 
 
 def test_missing_files_say_how_to_get_them(tmp_path, lines):
-    with pytest.raises(DatasetNotFoundError, match="downloadDataTask"):
+    with pytest.raises(DatasetNotFoundError, match=r"download\.py soccernet-tracking"):
         read_soccernet_sequence(tmp_path / "SNMOT-060")
-    with pytest.raises(DatasetNotFoundError, match="task='tracking'"):
+    with pytest.raises(DatasetNotFoundError, match=r"none holds no .*download\.py"):
         SoccerNetTrackingTrajectories(tmp_path / "none", cameras="{sequence}")
 
 
