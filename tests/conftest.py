@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from mmengine.utils import ManagerMixin
 
 import footmm  # noqa: F401  (before mmdet and mmpose: installs the mmcv ops fallback)
@@ -15,6 +16,12 @@ from footmm.datasets.synloc import SyntheticSynLocDataset
 from footmm.pitch.camera import Camera
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# HYPOTHESIS_PROFILE=thorough looks for new examples, many of them, at every run.
+_SETTINGS = dict(deadline=None, database=None, print_blob=True)
+settings.register_profile("quick", **_SETTINGS, derandomize=True, max_examples=25)
+settings.register_profile("thorough", **_SETTINGS, max_examples=2000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 @pytest.fixture(scope="session")

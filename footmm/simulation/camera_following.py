@@ -191,7 +191,15 @@ def shake(seed: int, deviation: float, count: int, rate: float) -> np.ndarray:
 
 
 def smoothed(values: np.ndarray, memory: float) -> np.ndarray:
-    """Smooth along time by an exponential memory of so many frames, without looking ahead."""
+    """Smooth along time by an exponential memory of so many frames, without looking ahead.
+
+    Args:
+        values: ``(T, ...)``.
+        memory: Frames.
+
+    Returns:
+        ``(T, ...)``.
+    """
     keep = math.exp(-1.0 / memory)
     start = np.expand_dims(values[0], 0) * keep
     return lfilter([1 - keep], [1, -keep], values, axis=0, zi=start)[0]

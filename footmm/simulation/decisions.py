@@ -77,7 +77,7 @@ class Outlook:
         self.goal = (self.half_length, 0.0)
 
     def angle(self, direction: np.ndarray) -> float:
-        """World angle of a direction in the team's frame."""
+        """World angle of a direction ``(2,)`` in the team's frame, radians."""
         return math.atan2(self.sign * direction[1], self.sign * direction[0])
 
     def player(self, number: int) -> int:

@@ -163,8 +163,8 @@ class FlightLibrary:
             seconds: ``(N,)`` or ``(N, K)`` since the starts.
 
         Returns:
-            Positions and velocities, ``(N, [K,] 3)``, straight between samples, and whether the
-            ball rolls, ``(N, [K])``.
+            Positions and velocities, ``(N, 3)`` or ``(N, K, 3)``, straight between samples, and
+            whether the ball rolls, ``(N,)`` or ``(N, K)``.
         """
         if seconds.ndim == 2:
             flight = flight[:, None]

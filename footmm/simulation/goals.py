@@ -45,7 +45,7 @@ class Bar:
 
     Attributes:
         start: One end of its axis, ``(3,)``, metres, world frame.
-        end: The other end.
+        end: The other end, ``(3,)``.
         radius: Metres.
         brightness: Factor on its white.
     """
@@ -61,7 +61,7 @@ class Bar:
         return 0.5 * (self.start + self.end)[:2]
 
     def paint(self, image: np.ndarray, owners: np.ndarray, view: Viewpoint) -> None:
-        """See :class:`GoalPiece`."""
+        """See :meth:`GoalPiece.paint`: image ``(H, W, 3)`` and owners ``(H, W)`` are changed."""
         for share, shade in ((1.0, 0.78), (0.62, 1.0)):
             outline = view.outline(self._silhouette(view, share * self.radius))
             block = None if outline is None else view.block_around(outline)
@@ -100,7 +100,7 @@ class Net:
     color: Color
 
     def paint(self, image: np.ndarray, owners: np.ndarray, view: Viewpoint) -> None:
-        """See :class:`GoalPiece`."""
+        """See :meth:`GoalPiece.paint`: image ``(H, W, 3)`` and owners ``(H, W)`` are changed."""
         if view.is_edge_on(self.plane):
             return
         width, height = self.size

@@ -257,8 +257,11 @@ def turned(vectors: np.ndarray, turn: np.ndarray) -> np.ndarray:
     """Vectors of a flight along x, turned into its direction.
 
     Args:
-        vectors: ``(N, [K,] 3)``.
+        vectors: ``(N, 3)`` or ``(N, K, 3)``.
         turn: ``(N, 2)``, cosine and sine.
+
+    Returns:
+        Like ``vectors``.
     """
     shape = (len(turn), *(1,) * (vectors.ndim - 2))
     cosine, sine = turn[:, 0].reshape(shape), turn[:, 1].reshape(shape)

@@ -32,12 +32,12 @@ class Runs:
         self.state, self.match, self.library = state, match, library
 
     def assign_only(self, player: int, target: np.ndarray, pace: float) -> None:
-        """Send one player somewhere and all others to their places in the team."""
+        """Send one player somewhere, ``(2,)``, metres, all others to their places in the team."""
         self.state.assigned[self.match] = False
         self.assign(player, target, pace)
 
     def assign(self, player: int, target: np.ndarray, pace: float) -> None:
-        """Send a player somewhere, metres, world frame, at a pace in metres a second."""
+        """Send a player somewhere, ``(2,)``, metres, world frame, at a pace in metres a second."""
         state, match = self.state, self.match
         limit = np.array([state.pitch.length, state.pitch.width]) / 2 + _MARGIN
         state.assigned[match, player] = True

@@ -54,7 +54,7 @@ class Plane:
 
     @cached_property
     def normal(self) -> np.ndarray:
-        """Unit vector towards the side from which the coordinates are right-handed."""
+        """Unit vector ``(3,)`` towards the side from which the coordinates are right-handed."""
         return np.cross(self.along, self.up)
 
 
@@ -253,6 +253,9 @@ class Viewpoint:
         Args:
             pixels: ``(..., 2)``, whole numbers; those outside are taken to the edge if the lens
                 distorts.
+
+        Returns:
+            ``(..., 2)``.
         """
         if self._normalised is None:
             return self._through(self._inverse, pixels)
@@ -424,7 +427,7 @@ def blend(region: np.ndarray, paint: np.ndarray, weight: np.ndarray) -> None:
 
     Args:
         region: ``(rows, columns, 3)``, uint8.
-        paint: The same, or one colour.
+        paint: Like ``region``, or one colour.
         weight: ``(rows, columns)``, uint8: 255 hides the region.
     """
     share = weight.astype(np.float32) * (1 / 255)

@@ -130,7 +130,7 @@ class Ball3DVisualizer(Visualizer):
         """Draw a window that has been through a pipeline, without a prediction.
 
         Args:
-            image: Not used: the model's input is no image.
+            image: Any shape, not used: the model's input is no image.
             sample: The window.
 
         Returns:

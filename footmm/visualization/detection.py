@@ -282,7 +282,10 @@ class ClassCurve:
 
     @cached_property
     def f1_steps(self) -> tuple[np.ndarray, np.ndarray]:
-        """Scores, rising from 0 to 1, and the F1 with thresholds down to the score before."""
+        """Scores, rising from 0 to 1, and the F1 with thresholds down to the score before.
+
+        Both are ``(S + 2,)``, for S different scores of detections.
+        """
         last_of_score = np.flatnonzero(np.diff(self.scores, append=-np.inf))[::-1]
         f1 = self.f1[last_of_score + 1]
         scores = np.concatenate([[0.0], self.scores[last_of_score], [1.0]])
@@ -359,7 +362,7 @@ class DetectionVisualizer(Visualizer):
                 of a test leaves these as they are, if it is labelled.
 
         Returns:
-            A new image; boxes that are ignored are grey.
+            A new image, like ``image``; boxes that are ignored are grey.
         """
         # Large inputs are looked at smaller.
         scale = max(1.0, max(image.shape[:2]) / 640)
@@ -379,7 +382,7 @@ def draw_detections(image: np.ndarray, objects: DetectedObjects, min_score: floa
         min_score: Of the objects drawn.
 
     Returns:
-        A new image.
+        A new image, like ``image``.
 
     Raises:
         DataFormatError: The frame has another size.
@@ -545,13 +548,13 @@ class Window(NamedTuple):
 
     @classmethod
     def around(cls, box: np.ndarray, caption: str) -> Window:
-        """Return a window with a box in its middle."""
+        """Return a window with a box ``(4,)`` in its middle."""
         size = _LEAST_WINDOW + 2 * float(max(box[2:] - box[:2]))
         left, top = (box[:2] + box[2:] - size) / 2
         return cls(float(left), float(top), size, caption)
 
     def contains(self, box: np.ndarray) -> bool:
-        """Return whether the middle of a box is inside."""
+        """Return whether the middle of a box ``(4,)`` is inside."""
         middle = (box[:2] + box[2:]) / 2 - (self.left, self.top)
         return bool(((middle >= 0) & (middle <= self.size)).all())
 

@@ -96,7 +96,7 @@ def draw_calibration(
         min_score: Of the keypoints drawn.
 
     Returns:
-        A new image.
+        A new image, like ``image``.
 
     Raises:
         DataFormatError: The frame has another size.
@@ -188,7 +188,7 @@ class HomographyVisualizer(Visualizer):
             sample: With the keypoints in ``gt_instances``, if it is labelled.
 
         Returns:
-            A new image.
+            A new image, like ``image``.
         """
         if "gt_instances" not in sample or "keypoints" not in sample.gt_instances:
             return image

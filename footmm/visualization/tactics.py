@@ -217,7 +217,7 @@ class TacticsVisualizer(Visualizer):
         """Draw the labels of a window that has been through a pipeline.
 
         Args:
-            image: Not used: the model's input is no image.
+            image: Any shape, not used: the model's input is no image.
             sample: The window.
 
         Returns:
@@ -349,8 +349,8 @@ def draw_timeline(
 
     Args:
         windows: Of one match, at least one.
-        minutes: ``(len(windows),)``, minutes of the match at the last frames of the windows; frame
-            numbers without it.
+        minutes: ``(N,)``, minutes of the match at the last frames of the N windows; frame numbers
+            without it.
         title: Written above; the match without it.
 
     Returns:

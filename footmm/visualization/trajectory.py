@@ -177,7 +177,7 @@ class TrajectoryVisualizer(Visualizer):
         """Draw a window that has been through a pipeline.
 
         Args:
-            image: Not used: the model's input is no image.
+            image: Any shape, not used: the model's input is no image.
             sample: The window.
 
         Returns:

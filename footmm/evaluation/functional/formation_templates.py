@@ -118,8 +118,8 @@ def match_team(
         is_goalkeeper: ``(P,)`` bool, see :func:`outfield`.
 
     Returns:
-        Numbers of the players who are matched, the first ten of the outfield, and the match; None
-        for too few of them.
+        Numbers ``(M,)`` of the players who are matched, the first ten of the outfield, and the
+        match; None for too few of them.
     """
     # A team may have more players in a window than are ever on the pitch.
     players = np.flatnonzero(outfield(places, is_goalkeeper))[: len(FORMATIONS[0].slots) - 1]

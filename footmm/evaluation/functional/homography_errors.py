@@ -136,5 +136,5 @@ def correct_keypoints(
     Returns:
         ``(T,)`` int.
     """
-    distances = np.linalg.norm(np.subtract(predicted, true, dtype=np.float64), axis=-1)
-    return (distances[visible, None] <= np.asarray(thresholds)).sum(0)
+    errors = np.subtract(predicted[visible], true[visible], dtype=np.float64)
+    return (np.linalg.norm(errors, axis=-1)[:, None] <= np.asarray(thresholds)).sum(0)

@@ -12,6 +12,7 @@ functions reproduce to 1e-9, with these corners:
   score where the best F1 is that of the last recall reached. Precision, recall and F1 are those of
   a recall in whole percent. A threshold above all scores takes them from recall 1.
 * Without any detection recall is 1 and precision and F1 are 0; if all are wrong F1 is nan.
+* Without any athlete recall is 1, F1 minus infinity, and all else but frame accuracy -1.
 * Frame accuracy is the share of images with as many matched detections above the threshold as
   there are annotations, crowds included on both sides; detections without a match do not count, and
   images with neither annotations nor detections are left out.
@@ -143,6 +144,9 @@ def locsim(squared_distances: np.ndarray, tau: float = LOCSIM_TAU) -> np.ndarray
     Args:
         squared_distances: Any shape, square metres.
         tau: Metres.
+
+    Returns:
+        The same shape.
     """
     return np.exp(_LOG_AT_TAU * squared_distances / tau**2)
 

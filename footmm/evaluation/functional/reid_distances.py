@@ -41,5 +41,8 @@ def pairwise_distances(
 
 
 def _normalised(features: np.ndarray) -> np.ndarray:
+    # By a power of two, which is exact, to where squares neither overflow nor vanish.
+    _, exponents = np.frexp(np.abs(features).max(axis=1, keepdims=True, initial=0))
+    features = np.ldexp(features, -exponents)
     norms = np.linalg.norm(features, axis=1, keepdims=True)
     return features / np.maximum(norms, np.finfo(features.dtype).tiny)

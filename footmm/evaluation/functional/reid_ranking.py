@@ -241,7 +241,7 @@ def _members(labels: np.ndarray) -> dict[int, np.ndarray]:
 def _sorted_distances(block: DistanceBlock) -> np.ndarray:
     ordered = np.sort(block.distances, axis=1)
     # Sorting puts -inf first and inf and nan last.
-    finite = np.isfinite(ordered[:, 0]) & np.isfinite(ordered[:, -1])
+    finite = np.isfinite(ordered[:, [0, -1]] if ordered.shape[1] else ordered).all(axis=1)
     if not finite.all():
         raise DataFormatError(
             f"query {block.query_index[np.argmin(finite)]} has a distance that is not finite; "

@@ -52,7 +52,10 @@ def k_reciprocal_distances(
     codes = _membership(neighbours[:, :k2], len(features)).astype(codes.dtype) @ codes
     codes /= min(k2, len(features))
     reranked = pairwise_distances(query_features, gallery_features, distance)
-    reranked *= lambda_value / largest[:num_query, None]
+    reranked /= largest[:num_query, None]
+    # The largest is rounded in another way, which matters where all images are the same.
+    np.clip(reranked, 0, 1, out=reranked)
+    reranked *= lambda_value
     _add_jaccard(reranked, codes, 1 - lambda_value)
     return reranked
 
@@ -62,7 +65,9 @@ def _distance_rows(
 ) -> Iterator[tuple[slice, np.ndarray]]:
     for start in range(0, len(features), block_size):
         rows = slice(start, min(start + block_size, len(features)))
-        yield rows, pairwise_distances(features[rows], features, distance)
+        distances = pairwise_distances(features[rows], features, distance)
+        # Rounding puts copies of an image below 0, by cosine.
+        yield rows, np.maximum(distances, 0, out=distances)
 
 
 def _nearest(

@@ -185,7 +185,8 @@ def mixture_nll(
 
 def _error_vectors(predictions: np.ndarray, future: np.ndarray, scored: np.ndarray) -> np.ndarray:
     """From true to predicted positions, ``(K, F, A, 2)``; 0 where not scored."""
-    return np.where(scored[..., None], predictions - future, 0.0)
+    zeros = np.zeros(predictions.shape)
+    return np.subtract(predictions, future, out=zeros, where=scored[..., None])
 
 
 def _frames_until(horizons_s: Sequence[float], num_frames: int, rate: float) -> np.ndarray:

@@ -10,6 +10,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from footmm.errors import DataFormatError
 from footmm.evaluation.functional.ball3d_baselines import BASELINES
 from footmm.evaluation.functional.ball3d_errors import (
     first_landing,
@@ -77,13 +78,21 @@ class Ball3DMetrics(BaseMetric):
         """Measure each window.
 
         Raises:
-            DataFormatError: A sample lacks what is compared.
+            DataFormatError: A sample lacks what is compared, or a prediction is not finite.
         """
         for sample in data_samples:
-            self.results.append(_measure(BallTrack.from_sample(sample)))
+            track = BallTrack.from_sample(sample)
+            _check_numbers(track)
+            self.results.append(_measure(track))
 
     def compute_metrics(self, results: list[_Entry]) -> dict[str, float]:
-        """Return the figures; nan where there is nothing to score."""
+        """Return the figures; nan where there is nothing to score, none without any sample.
+
+        Args:
+            results: For each window its figures by name, ``(N,)`` of N frames or of the window.
+        """
+        if not results:
+            return {}
         joined = {name: np.concatenate([entry[name] for entry in results]) for name in results[0]}
         print_log(
             f"{self.section}: {len(joined['distance'])} frames of {len(results)} windows have a "
@@ -96,6 +105,16 @@ class Ball3DMetrics(BaseMetric):
             for name, value in _position_figures(joined, f"{baseline}_").items():
                 report[f"{self.section}_{baseline}/{name}"] = value
         return report
+
+
+def _check_numbers(track: BallTrack) -> None:
+    for name in ("positions", "scales", "mode_scores", "future"):
+        if not np.isfinite(getattr(track, f"pred_{name}")).all():
+            raise DataFormatError(
+                f"a window of sequence '{track.sequence}', frame {track.frame_ids[0]}: "
+                f"'pred_{name}' holds nan or infinity; the model diverged, or its checkpoint is "
+                "damaged"
+            )
 
 
 def _measure(track: BallTrack) -> _Entry:

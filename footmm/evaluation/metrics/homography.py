@@ -234,7 +234,12 @@ class KeypointPCK(_ThresholdMetric):
     """
 
     def compute_metrics(self, results: list[tuple[int, np.ndarray]]) -> dict[str, float]:
-        """Return ``pck@t`` as fractions."""
+        """Return ``pck@t`` as fractions.
+
+        Args:
+            results: For each frame its visible keypoints and how many of them are correct,
+                ``(T,)``, at T thresholds.
+        """
         total = sum(count for count, _ in results)
         if total == 0:
             print_log("KeypointPCK: no frame has a visible keypoint, nothing to score", "current")
@@ -248,11 +253,16 @@ class KeypointPCK(_ThresholdMetric):
     def _entry(self, sample: dict) -> tuple[int, np.ndarray]:
         true = _required(sample, "ground_truth_keypoints")
         visible = (_array(_required(sample, "ground_truth_keypoints_visible")) > 0).all(axis=-1)
-        predicted = _array(_required(sample, "pred_instances")["keypoints"])[0]
+        predicted = _predicted_keypoints(sample)
         if predicted.shape != np.shape(true):
             raise DataFormatError(
                 f"{_name(sample)}: {len(predicted)} keypoints predicted, {len(true)} annotated; "
                 "model and dataset of the config have different keypoint sets"
+            )
+        if visible.shape != (len(true),):
+            raise DataFormatError(
+                f"{_name(sample)}: 'ground_truth_keypoints_visible' is of {len(visible)} "
+                f"keypoints, there are {len(true)}"
             )
         scaled = apply_homography(_from_image_file(sample), predicted).numpy()
         hits = correct_keypoints(scaled, _array(true), visible, self.thresholds)
@@ -306,6 +316,18 @@ def _required(sample: dict, key: str) -> Any:
             f"{_name(sample)} has no '{key}'; look at the test pipeline and the model of the config"
         )
     return sample[key]
+
+
+def _predicted_keypoints(sample: dict) -> np.ndarray:
+    """Of the frame, which is one instance, ``(K, 2)``, pixels of the image file."""
+    instances = _required(sample, "pred_instances")
+    keypoints = _array(instances["keypoints"]) if "keypoints" in instances else np.zeros(0)
+    if keypoints.ndim != 3 or keypoints.shape[::2] != (1, 2):
+        raise DataFormatError(
+            f"{_name(sample)}: the 'keypoints' of its 'pred_instances' need the shape (1, K, 2); "
+            f"it is {keypoints.shape}"
+        )
+    return keypoints[0]
 
 
 def _homography(sample: dict, key: str) -> np.ndarray | None:

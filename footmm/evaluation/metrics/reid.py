@@ -91,11 +91,12 @@ class ReIDMetrics(BaseMetric):
         """Return ``mAP`` and ``Rank-k`` as fractions.
 
         Raises:
-            DataFormatError: A feature is not finite; query or gallery is empty; only some samples
-                have an identity; or, in SoccerNet's protocol, a query has no match.
+            DataFormatError: A feature is not finite, or of another shape than others; query or
+                gallery is empty; only some samples have an identity; or, in SoccerNet's protocol,
+                a query has no match.
         """
         results = self._without_junk(results)
-        _check_finite(results)
+        _check_features(results)
         labelled = [entry["person_id"] is not None for entry in results]
         if not any(labelled):
             print_log(f"{self.prefix}: no identities in this split, nothing to score", "current")
@@ -171,8 +172,14 @@ def _name(entry: dict) -> str:
     return f"sample {entry.get('sample_id')} ({entry.get('img_path')})"
 
 
-def _check_finite(results: list[dict]) -> None:
+def _check_features(results: list[dict]) -> None:
     for entry in results:
+        shape, expected = entry["feature"].shape, results[0]["feature"].shape
+        if shape != expected or len(shape) != 1:
+            raise DataFormatError(
+                f"the feature of {_name(entry)} has the shape {shape}, that of "
+                f"{_name(results[0])} {expected}; all of them need (D,)"
+            )
         if not np.isfinite(entry["feature"]).all():
             raise DataFormatError(
                 f"the feature of {_name(entry)} holds nan or infinity; the model diverged, or its "

@@ -12,7 +12,7 @@ import numpy as np
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from footmm.errors import ConfigError, did_you_mean
+from footmm.errors import ConfigError, DataFormatError, did_you_mean
 from footmm.evaluation.functional.tactics_baselines import (
     FRAME_VECTOR_LENGTH,
     UNKNOWN,
@@ -100,13 +100,19 @@ class _ClassificationMetric(BaseMetric, metaclass=ABCMeta):
         """Store the labels of each sample, and the answers.
 
         Raises:
-            DataFormatError: A sample lacks what is compared.
+            DataFormatError: A sample lacks what is compared, its arrays do not fit together, a
+                label is of no class, or a probability is not finite.
         """
-        windows = [TacticalWindow.from_sample(sample) for sample in data_samples]
+        windows = [_checked(TacticalWindow.from_sample(sample)) for sample in data_samples]
         self.results.extend(map(self._answers, windows))
 
     def compute_metrics(self, results: list[_Answers]) -> dict[str, float]:
-        """Return the figures; nan, and a line in the log, where nothing is labelled."""
+        """Return the figures; nan, and a line in the log, where nothing is labelled.
+
+        Without any sample there are none.
+        """
+        if not results:
+            return {}
         labels = np.concatenate([entry.labels for entry in results])
         answers = {
             name: np.concatenate([entry.answers[name] for entry in results])
@@ -176,6 +182,33 @@ class _ClassificationMetric(BaseMetric, metaclass=ABCMeta):
             f"{', '.join(self.classes)})\n" + "\n".join(rows),
             "current",
         )
+
+
+def _checked(window: TacticalWindow) -> TacticalWindow:
+    tables = {
+        "formation": (FORMATIONS, window.has_formation, np.ones(2, bool)),
+        "role": (ROLES, window.has_role, window.seen),
+        "strategy": (STRATEGIES, window.has_strategy, np.ones_like(window.has_strategy)),
+    }
+    for name, (classes, has_label, has_scores) in tables.items():
+        labels = getattr(window, name)[has_label]
+        scores = getattr(window, f"{name}_scores")
+        outside = labels[(labels < 0) | (labels >= len(classes))]
+        if len(outside):
+            raise _refusal(window, f"'{name}' holds {outside[0]}, of {len(classes)} classes")
+        if scores.shape[-1] != len(classes):
+            raise _refusal(
+                window, f"'pred_{name}' is of {scores.shape[-1]} classes, needs {len(classes)}"
+            )
+        if not np.isfinite(scores[has_scores]).all():
+            reason = f"'pred_{name}' holds nan or infinity; the model diverged, or its checkpoint "
+            raise _refusal(window, reason + "is damaged")
+    return window
+
+
+def _refusal(window: TacticalWindow, reason: str) -> DataFormatError:
+    frame = next(iter(window.frame_ids), None)
+    return DataFormatError(f"a window of match '{window.match}', frame {frame}: {reason}")
 
 
 @METRICS.register_module()

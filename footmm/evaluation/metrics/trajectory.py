@@ -26,6 +26,7 @@ from footmm.evaluation.functional import (
 from footmm.registry import METRICS
 from footmm.structures.agent_tracks import BALL
 from footmm.structures.predicted_trajectories import PredictedTrajectories
+from footmm.structures.samples import check_shapes
 
 #: 0.4 to 4.8 s.
 HORIZONS_S = tuple(round(0.4 * step, 1) for step in range(1, 13))
@@ -67,7 +68,8 @@ class _TrajectoryMetric(BaseMetric, metaclass=ABCMeta):
         """Add up the errors of each sample.
 
         Raises:
-            DataFormatError: A sample lacks what is compared, or its arrays do not fit together.
+            DataFormatError: A sample lacks what is compared, its arrays do not fit together, or a
+                prediction is not finite where it is scored.
             ConfigError: A horizon is beyond the future of a sample.
         """
         windows = [_checked(PredictedTrajectories.from_sample(sample)) for sample in data_samples]
@@ -75,7 +77,12 @@ class _TrajectoryMetric(BaseMetric, metaclass=ABCMeta):
             self.results.extend(self._entries(list(group)))
 
     def compute_metrics(self, results: list[_ScoredWindow]) -> dict[str, float]:
-        """Return the means; nan, and a line in the log, where there is nothing to score."""
+        """Return the means; nan, and a line in the log, where there is nothing to score.
+
+        Without any sample there are none.
+        """
+        if not results:
+            return {}
         num_agents = sum(entry.num_agents for entry in results)
         num_windows = sum(entry.num_agents > 0 for entry in results)
         print_log(
@@ -255,6 +262,8 @@ class MultiHorizonTrajectoryMetrics(_TrajectoryMetric):
     def compute_metrics(self, results: list[_ScoredWindow]) -> dict[str, float]:
         """Return the means; nan, and a line in the log, where there is nothing to score."""
         figures = super().compute_metrics(results)
+        if not figures:
+            return {}
         if not any(entry.sections[self.section][-1, 1] for entry in results):
             del figures[f"{self.section}/NLL"]
         self._log_gain(figures)
@@ -353,20 +362,43 @@ def _at(name: str, time: float) -> str:
 
 
 def _checked(window: PredictedTrajectories) -> PredictedTrajectories:
-    num_frames, num_agents = window.present.shape
-    num_predicted = num_frames - window.num_observed
-    futures = (len(window.scores), num_predicted, num_agents, 2)
-    expected = {
-        "positions": (window.positions, (num_frames, num_agents, 2)),
-        "team": (window.team, (num_agents,)),
-        "pred_positions": (window.predictions, futures),
-        "pred_scales": (window.scales, futures),
+    frame = next(iter(window.frame_ids), None)
+    owner = f"a window of match '{window.match}', frame {frame}"
+    num_frames = len(window.present)
+    if not 0 < window.num_observed < num_frames:
+        raise DataFormatError(
+            f"{owner}: num_observed is {window.num_observed}, of {num_frames} frames; some need to "
+            "be observed and some not"
+        )
+    future = ("K", num_frames - window.num_observed, "A", 2)
+    shapes = {
+        "present": (window.present, ("T", "A")),
+        "frame_ids": (window.frame_ids, ("T",)),
+        "positions": (window.positions, ("T", "A", 2)),
+        "team": (window.team, ("A",)),
+        "pred_scores": (window.scores, ("K",)),
+        "pred_positions": (window.predictions, future),
+        "pred_scales": (window.scales, future),
     }
-    for name, (array, shape) in expected.items():
-        if array is not None and array.shape != shape:
-            raise DataFormatError(
-                f"a window of match '{window.match}', frame {window.frame_ids[0]}: '{name}' has "
-                f"the shape {array.shape}, needs {shape} (present {window.present.shape}, "
-                f"num_observed {window.num_observed}, pred_scores {window.scores.shape})"
-            )
+    known = {name: pair for name, pair in shapes.items() if pair[0] is not None}
+    arrays = {name: array for name, (array, _) in known.items()}
+    check_shapes(owner, arrays, {name: shape for name, (_, shape) in known.items()})
+    _check_numbers(owner, window)
     return window
+
+
+def _check_numbers(owner: str, window: PredictedTrajectories) -> None:
+    """Refuse predictions of nothing, and what is no number where it is scored."""
+    used = {
+        "pred_scores": window.scores,
+        "pred_positions": window.predictions[:, window.scored],
+        "pred_scales": 0.0 if window.scales is None else window.scales[:, window.scored],
+    }
+    if not len(window.scores):
+        raise DataFormatError(f"{owner}: there is no prediction, pred_scores is empty")
+    for name, values in used.items():
+        if not np.isfinite(values).all():
+            raise DataFormatError(
+                f"{owner}: '{name}' holds nan or infinity; the model diverged, or its checkpoint "
+                "is damaged"
+            )

@@ -15,6 +15,7 @@ from mmengine.logging import print_log
 from footmm.errors import DataFormatError
 from footmm.evaluation.functional import linear_probe_predictions
 from footmm.registry import METRICS
+from footmm.structures.samples import as_array, check_shapes, required
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +26,15 @@ class _Window:
     features: dict[str, np.ndarray]
     strategy: np.ndarray
     known: np.ndarray
+
+
+_SHAPES = {
+    "present": ("T", "A"),
+    "positions": ("T", "A", 2),
+    "pred_embedding": ("D",),
+    "strategy": (2,),
+    "has_strategy": (2,),
+}
 
 
 @METRICS.register_module()
@@ -52,12 +62,15 @@ class StrategyProbe(BaseMetric):
         """Store vector, mean positions and strategies of each sample.
 
         Raises:
-            DataFormatError: A sample lacks its vector.
+            DataFormatError: A sample lacks its vector or its positions, its arrays do not fit
+                together, or its vector is not finite.
         """
         self.results.extend(_entry(sample) for sample in data_samples)
 
     def compute_metrics(self, results: list[_Window]) -> dict[str, float]:
-        """Return the shares of right answers."""
+        """Return the shares of right answers; without any sample there are none."""
+        if not results:
+            return {}
         fitted = _first_half(results)
         vectors = {
             name: np.stack([window.features[name] for window in results])
@@ -96,13 +109,32 @@ def _entry(sample: dict) -> _Window:
             f"a window of match '{sample.get('match')}' has no 'pred_embedding'; StrategyProbe "
             "needs a model that predicts it, such as Baller2Vec"
         )
-    unknown = torch.zeros(2, dtype=torch.long)
-    present = sample["present"].float()
-    mean = (sample["positions"] * present[..., None]).sum(0) / present.sum(0).clamp(min=1)[:, None]
-    features = {"embeddings": sample["pred_embedding"], "mean_positions": mean.flatten()}
-    return _Window(
-        match=sample["match"],
-        features={name: value.float().cpu().numpy() for name, value in features.items()},
-        strategy=sample.get("strategy", unknown).cpu().numpy(),
-        known=sample.get("has_strategy", unknown).cpu().numpy().astype(bool),
+    match, positions, present = (
+        required(sample, key, named_by="match") for key in ("match", "positions", "present")
     )
+    unknown = torch.zeros(2, dtype=torch.long)
+    arrays = {
+        "present": as_array(present).astype(bool),
+        "positions": as_array(positions),
+        "pred_embedding": as_array(sample["pred_embedding"]),
+        "strategy": as_array(sample.get("strategy", unknown)).astype(np.int64),
+        "has_strategy": as_array(sample.get("has_strategy", unknown)).astype(bool),
+    }
+    owner = f"a window of match '{match}'"
+    check_shapes(owner, arrays, _SHAPES)
+    if not np.isfinite(arrays["pred_embedding"]).all():
+        raise DataFormatError(
+            f"{owner}: 'pred_embedding' holds nan or infinity; the model diverged, or its "
+            "checkpoint is damaged"
+        )
+    features = {
+        "embeddings": arrays["pred_embedding"],
+        "mean_positions": _mean_positions(arrays["positions"], arrays["present"]).ravel(),
+    }
+    return _Window(match, features, arrays["strategy"], arrays["has_strategy"])
+
+
+def _mean_positions(positions: np.ndarray, present: np.ndarray) -> np.ndarray:
+    """Where agents were on average, ``(A, 2)``; 0 if never."""
+    total = np.where(present[..., None], positions, 0.0).sum(0)
+    return total / np.maximum(present.sum(0), 1)[:, None]

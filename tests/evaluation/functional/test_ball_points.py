@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from footmm.evaluation.functional import BallPoints, ball_points
 from footmm.structures.detected_objects import BALL, PLAYER, DetectedObjects, TrueObjects
@@ -109,3 +112,49 @@ def test_what_cannot_be_measured_is_nan():
     assert (unseen.recall, unseen.f1) == (0, 0)
     assert math.isnan(invented.recall)
     assert (invented.precision, invented.f1) == (0, 0)
+
+
+@st.composite
+def ball_images(draw):
+    """Whole pixels and tenths of scores, so that places and scores tie."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    found, balls, crowds = (rng.integers(0, 30, (rng.integers(0, 5), 2)) for _ in range(3))
+    return image(found, rng.integers(0, 11, len(found)) / 10, balls, crowds[:1])
+
+
+@given(st.lists(ball_images(), max_size=4), st.floats(0, 1), st.floats(0, 9), st.randoms())
+def test_counts_are_of_all_balls_and_know_no_order(images, threshold, radius, random):
+    points = ball_points(images, threshold, radius)
+    balls = [item.truth.boxes[~item.truth.crowd] for item in images]
+    assert points.found + points.missed == sum(map(len, balls))
+    sure = sum(np.count_nonzero(item.scores >= threshold) for item in images)
+    assert points.found + points.wrong <= sure
+    for share in (points.precision, points.recall, points.f1):
+        assert math.isnan(share) or 0 <= share <= 1
+    alone = [ball_points([item], threshold, radius) for item in images]
+    random.shuffle(alone)
+    assert points.found == sum(part.found for part in alone)
+    assert points.wrong == sum(part.wrong for part in alone)
+    exact = [
+        replace(item, boxes=own, scores=np.ones(len(own)), labels=np.full(len(own), BALL))
+        for item, own in zip(images, balls, strict=True)
+    ]
+    perfect = ball_points(exact, threshold, radius)
+    assert (perfect.found, perfect.wrong, perfect.missed) == (sum(map(len, balls)), 0, 0)
+
+
+@given(ball_images(), st.floats(0, 9))
+def test_one_more_wrong_detection_is_not_better(item, radius):
+    """Far from everything, and the least sure of all."""
+    worse = replace(
+        item,
+        boxes=np.concatenate([item.boxes, boxes_at([(500, 500)])]),
+        scores=np.append(item.scores, 0.0),
+        labels=np.append(item.labels, BALL),
+    )
+    before, after = (ball_points([case], 0.0, radius) for case in (item, worse))
+    assert (after.found, after.missed) == (before.found, before.missed)
+    assert after.wrong == before.wrong + 1
+    assert not after.precision > before.precision
+    wider = ball_points([item], 0.0, radius + 1)
+    assert wider.wrong <= before.wrong + before.found - min(wider.found, before.found)

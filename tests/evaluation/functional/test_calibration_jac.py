@@ -11,6 +11,8 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from SoccerNet.Evaluation.CameraCalibration import evaluate
 from SoccerNet.Evaluation.utils_calibration import (
     distance_to_polyline,
@@ -392,3 +394,83 @@ def set_figures(score):
         for statistic in ("mean", "std", "median"):
             figures[statistic + name] = getattr(summary, statistic)
     return figures
+
+
+@st.composite
+def cameras(draw):
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return random_camera(rng, anywhere=draw(st.booleans()))
+
+
+def accuracies(frame):
+    return {threshold: score.accuracy for threshold, score in frame.items()}
+
+
+@given(cameras(), st.integers(2, 6))
+def test_the_own_lines_of_a_camera_are_right_at_any_threshold(camera, count):
+    lines = annotate(camera, count)
+    frame = frame_jac(camera, lines, (1e-3, 5))
+    scores = calibration_scores([frame, None], (5,))[5]
+    if lines:
+        assert accuracies(frame) == {1e-3: 1, 5: 1}
+        assert (scores.accuracy.mean, scores.final_score, scores.completeness) == (1, 0.5, 0.5)
+    else:
+        assert accuracies(frame) == {1e-3: 0, 5: 0}
+    for points in project_markings(camera).values():
+        assert ((points >= 0) & (points < SIZE)).all()
+
+
+@pytest.mark.filterwarnings("error")
+@given(cameras(), st.floats(0, 3), st.integers(0, 2**32 - 1))
+def test_scores_know_no_order_and_no_side_and_grow_with_the_threshold(camera, metres, seed):
+    rng = np.random.default_rng(seed)
+    lines = {name: points for name, points in annotate(camera, 4).items() if rng.random() < 0.8}
+    prediction = shifted(camera, metres)
+    frame = frame_jac(prediction, lines)
+    values = list(accuracies(frame).values())
+    assert values == sorted(values)
+    assert all(0 <= value <= 1 for value in values)
+    assert accuracies(frame_jac(prediction, mirrored(lines))) == accuracies(frame)
+    names = rng.permutation(list(lines))
+    other = {name: rng.permutation(lines[name]) for name in names}
+    assert accuracies(frame_jac(prediction, other)) == accuracies(frame)
+    # A line that is annotated and not seen makes it no better.
+    hidden = sorted(set(CENTRAL_MIRROR) - set(lines))
+    more = lines | {name: np.full((2, 2), -500.0) for name in hidden[:1]}
+    assert frame_jac(prediction, more)[5].accuracy <= frame[5].accuracy
+
+
+@given(st.lists(st.one_of(st.none(), cameras()), min_size=1, max_size=4), st.randoms())
+def test_scores_of_a_set_know_no_order_and_are_shares(views, random):
+    frames = [
+        None if view is None else frame_jac(shifted(view, 0.3), annotate(view, 3)) for view in views
+    ]
+    scores = calibration_scores(frames)
+    random.shuffle(frames)
+    for threshold, again in calibration_scores(frames).items():
+        score = scores[threshold]
+        assert again.accuracy == pytest.approx(score.accuracy, nan_ok=True)
+        assert again.per_class.keys() == score.per_class.keys()
+        assert 0 <= score.final_score <= score.completeness <= 1
+        assert not score.final_score > score.accuracy.mean
+        assert sorted(again.errors_px) == sorted(score.errors_px)
+
+
+@pytest.mark.filterwarnings("error")
+@given(st.integers(0, 2**32 - 1), st.integers(0, 4), st.integers(1, 5))
+def test_distances_are_the_nearest_to_any_part(seed, num_points, num_vertices):
+    """Whole numbers: vertices that coincide, points on them; never farther than a vertex."""
+    rng = np.random.default_rng(seed)
+    points = rng.integers(-3, 4, (num_points, 2)).astype(float)
+    polyline = rng.integers(-3, 4, (num_vertices, 2)).astype(float)
+    distances = distances_to_polyline(points, polyline)
+    assert distances.shape == (num_points,)
+    to_vertices = np.linalg.norm(points[:, None] - polyline, axis=-1).min(axis=1)
+    assert (distances <= to_vertices + 1e-9).all()
+    steps = np.linspace(0, 1, 201)[:, None]
+    starts, ends = polyline[:-1], polyline[1:]
+    fine = [start + steps * (end - start) for start, end in zip(starts, ends, strict=True)]
+    dense = np.concatenate([polyline, *fine])
+    expected = np.linalg.norm(points[:, None] - dense, axis=-1).min(axis=1)
+    np.testing.assert_allclose(distances, expected, atol=0.05)
+    np.testing.assert_allclose(distances_to_polyline(points, polyline[::-1]), distances, atol=1e-9)

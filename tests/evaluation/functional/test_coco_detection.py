@@ -13,6 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
@@ -322,3 +324,80 @@ def official_image(image_id, annotations, detections):
 def corners(entries):
     boxes = np.reshape([entry["bbox"] for entry in entries], (-1, 4))
     return np.c_[boxes[:, :2], boxes[:, :2] + boxes[:, 2:]]
+
+
+@st.composite
+def image_sets(draw):
+    """Some images, with or without ties and crowds."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    options = {"score_step": draw(st.sampled_from([0.0, 0.25])), "integers": draw(st.booleans())}
+    options |= {"crowd_share": draw(st.sampled_from([0.0, 0.4])), "most": 5, "num_found": 9}
+    return [random_image(rng, number, **options) for number in range(draw(st.integers(1, 4)))]
+
+
+@given(image_sets())
+def test_equals_pycocotools_on_any_images(images):
+    """But where nothing is found in any image, which pycocotools cannot score."""
+    figures = our_figures(images)
+    assert (np.isnan(figures) | ((figures >= 0) & (figures <= 1 + 1e-9))).all()
+    if any(len(item.boxes) for item in images):
+        assert_equals_official(images)
+    else:
+        assert not np.nansum(figures)
+
+
+@given(image_sets(), st.floats(-20, 20), st.integers(0, 2**32 - 1))
+def test_figures_know_no_place_and_no_order(images, shift, seed):
+    """Scores do not tie; boxes that are all moved alike, and listed in another order."""
+    rng = np.random.default_rng(seed)
+    sizes = np.cumsum([0, *(len(item.boxes) for item in images)])
+    ranks = rng.permutation(sizes[-1]) / max(sizes[-1], 1)
+    scored = [
+        replace(item, scores=ranks[start:end])
+        for item, start, end in zip(images, sizes[:-1], sizes[1:], strict=True)
+    ]
+    expected = our_figures(scored)
+    moved = []
+    for index in rng.permutation(len(scored)):
+        item, order = scored[index], rng.permutation(len(scored[index].boxes))
+        truth = replace(item.truth, boxes=item.truth.boxes + 4 * round(shift))
+        fields = {name: getattr(item, name)[order] for name in ("scores", "labels")}
+        boxes = item.boxes[order] + 4 * round(shift)
+        moved.append(replace(item, boxes=boxes, truth=truth, **fields))
+    np.testing.assert_allclose(our_figures(moved), expected, atol=1e-9)
+
+
+@given(image_sets())
+def test_the_truth_is_perfect_and_one_more_wrong_detection_no_better(images):
+    plain = [
+        replace(item, truth=replace(item.truth, crowd=np.zeros(len(item.truth.boxes), bool)))
+        for item in images
+    ]
+    exact = [
+        replace(
+            item,
+            boxes=item.truth.boxes,
+            labels=item.truth.labels,
+            scores=np.linspace(0.9, 0.5, len(item.truth.boxes)),
+        )
+        for item in plain
+    ]
+    figures = our_figures(exact)[:, [0, 1, 2, 8]]
+    assert figures[~np.isnan(figures)] == pytest.approx(1)
+    for item in plain:
+        check_objects(item)
+    sure = max((item.scores.max(initial=0.0) for item in plain), default=0.0) + 1
+    wrong = image([(900, 900, 950, 950)], [sure], 0, image_id=99)
+    before, after = our_figures(plain)[:2, 0], our_figures([*plain, wrong])[:2, 0]
+    assert not (after > before + 1e-9).any()
+
+
+@given(st.sampled_from(["boxes", "scores", "labels"]), st.integers(0, 2))
+def test_arrays_that_do_not_fit_are_refused(name, size):
+    """Of another length, or with one more dimension."""
+    item = image([BOX], [0.5], truth=[BOX])
+    values = (
+        np.repeat(getattr(item, name), size, axis=0) if size != 1 else getattr(item, name)[None]
+    )
+    with pytest.raises(DataFormatError, match="have the shape"):
+        check_objects(replace(item, **{name: values}))

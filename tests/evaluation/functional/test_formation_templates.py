@@ -6,10 +6,13 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from footmm.evaluation.functional.formation_templates import (
     MIN_PLAYERS,
     match_formation,
+    match_team,
     outfield,
 )
 from footmm.simulation.formations import FORMATIONS
@@ -107,3 +110,46 @@ def test_outfield():
     assert np.flatnonzero(~outfield(team[::-1], nobody)).tolist() == [10]
     # Of ten, the goalkeeper may be the one who is missing.
     assert outfield(team[:10], nobody[:10]).all()
+
+
+@st.composite
+def teams(draw):
+    """``(P, 2)``, metres: anybody anywhere, at places that do not tie."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    return rng.uniform([-50, -34], [50, 34], (draw(st.integers(0, 11)), 2))
+
+
+@given(teams(), st.integers(0, 2**32 - 1))
+def test_matches_know_neither_where_nor_in_which_order(team, seed):
+    players = team[:10]
+    match = match_formation(players)
+    assert (match is None) == (len(players) < MIN_PLAYERS)
+    if match is None:
+        return
+    assert len(set(match.slots.tolist())) == len(players)
+    assert match.slots.min() >= 1
+    assert match.slots.max() <= 10
+    assert match.costs.shape == (len(FORMATIONS),)
+    assert match.cost == match.costs[match.formation] == match.costs.min() >= 0
+    order = np.random.default_rng(seed).permutation(len(players))
+    again = match_formation(players[order] + [13.0, -7.0])
+    np.testing.assert_allclose(again.costs, match.costs, atol=1e-9)
+    assert again.slots.tolist() == match.slots[order].tolist()
+
+
+@given(teams(), st.integers(-1, 10))
+def test_teams_are_matched_without_their_goalkeeper(team, keeper):
+    is_goalkeeper = np.arange(len(team)) == keeper
+    kept = outfield(team, is_goalkeeper)
+    assert kept.shape == (len(team),)
+    if is_goalkeeper.any():
+        assert kept.tolist() == (~is_goalkeeper).tolist()
+    else:
+        # Eleven players, one of whom is nearest to the own goal.
+        assert np.flatnonzero(~kept).tolist() == ([team[:, 0].argmin()] if len(team) == 11 else [])
+    players, match = match_team(team, is_goalkeeper)
+    assert players.tolist() == np.flatnonzero(kept)[:10].tolist()
+    alone = match_formation(team[players])
+    assert (match is None) == (alone is None)
+    if match is not None:
+        assert (match.formation, match.slots.tolist()) == (alone.formation, alone.slots.tolist())

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from footmm.evaluation.functional import (
     correct_keypoints,
@@ -118,3 +120,65 @@ def test_counts_correct_keypoints():
 def test_no_visible_keypoint_is_no_correct_one():
     points = np.zeros((2, 2))
     assert correct_keypoints(points, points, np.zeros(2, bool), (5, 10)).tolist() == [0, 0]
+
+
+@st.composite
+def homographies(draw, anything=False):
+    """``(3, 3)`` to 960 x 540: of a camera beside or above the pitch, or of random numbers."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    if anything:
+        return rng.normal(size=(3, 3)) * [[1e2], [1e2], [1.0]]
+    position = rng.uniform([-40, -70, 8], [40, -20, 30])
+    target = rng.uniform([-40, -15, 0], [40, 30, 0])
+    return Camera.look_at(position, target, rng.uniform(500, 2500), (960, 540)).homography().numpy()
+
+
+IN_960 = (960, 540)
+
+
+@given(homographies(), st.one_of(homographies(), homographies(anything=True)), st.floats(0.1, 9))
+def test_errors_are_bounded_and_none_for_the_truth(true, predicted, scale):
+    errors = reprojection_errors(scale * predicted, true, IN_960)
+    ground, pixels = visible_pitch_points(scale * true, IN_960)
+    assert errors.metres.shape == errors.pixels.shape == (len(ground),)
+    assert ((errors.metres >= 0) & (errors.metres <= 105)).all()
+    assert ((errors.pixels >= 0) & (errors.pixels <= math.hypot(*IN_960))).all()
+    assert (np.abs(ground) <= [52.5, 34]).all()
+    assert ((pixels >= 0) & (pixels <= [959, 539])).all()
+    again = point_errors(predicted, ground, pixels, IN_960)
+    np.testing.assert_allclose(again, errors, rtol=1e-9, atol=1e-9)
+    exact = reprojection_errors(true, true, IN_960)
+    assert not len(ground) or max(exact.metres.max(), exact.pixels.max()) < 1e-6
+
+
+@given(homographies(), homographies(), st.integers(0, 2**32 - 1))
+def test_errors_of_points_know_no_order(predicted, true, seed):
+    ground, pixels = visible_pitch_points(true, IN_960)
+    errors = point_errors(predicted, ground, pixels, IN_960)
+    order = np.random.default_rng(seed).permutation(len(ground))
+    again = point_errors(predicted, ground[order], pixels[order], IN_960)
+    np.testing.assert_allclose(again, np.array(errors)[:, order], rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 6),
+    st.lists(st.floats(0, 9), max_size=3).map(sorted),
+    st.sampled_from([np.nan, np.inf, -1.7e308]),
+)
+def test_correct_keypoints_are_those_near_enough_of_the_visible(seed, count, thresholds, anything):
+    rng = np.random.default_rng(seed)
+    predicted, true = rng.integers(-4, 5, (2, count, 2)).astype(float)
+    visible = rng.random(count) < 0.7
+    correct = correct_keypoints(predicted, true, visible, thresholds)
+    assert (np.diff(correct) >= 0).all()
+    assert (correct <= visible.sum()).all()
+    assert (correct_keypoints(true, true, visible, thresholds) == visible.sum()).all()
+    order = rng.permutation(count)
+    again = correct_keypoints(predicted[order], true[order], visible[order], thresholds)
+    assert again.tolist() == correct.tolist()
+    hidden = [np.where(visible[:, None], points, -anything) for points in (predicted, true)]
+    assert correct_keypoints(*hidden, visible, thresholds).tolist() == correct.tolist()
+    lost = np.where(visible[:, None], np.nan, predicted)
+    assert not correct_keypoints(lost, true, visible, thresholds).any()

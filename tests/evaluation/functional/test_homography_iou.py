@@ -6,6 +6,8 @@ import json
 import cv2
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from footmm.evaluation.functional import (
     iou_part,
@@ -234,3 +236,69 @@ def test_exact_part_is_near_the_raster_for_sound_estimators(published):
         if estimator.endswith(("official", "ransac20_world2img")):
             exact = iou_part(*pair, PUBLISHED_SIZE)
             assert exact == pytest.approx(figures["iou_part"], abs=0.01)
+
+
+@st.composite
+def views(draw):
+    """``(3, 3)`` to 1280 x 720, of a camera that looks anywhere, often up or off the pitch."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    position = rng.uniform([-40, -70, 2], [40, 20, 30])
+    target = rng.uniform([-80, -60, 0], [80, 60, 15])
+    return view(target, rng.uniform(400, 3000), position)
+
+
+PAIRS = st.tuples(views(), views())
+
+
+def figure(function, predicted, true):
+    return float(function(predicted, true, PUBLISHED_SIZE))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("function", [iou_part, iou_whole, projection_error])
+@given(PAIRS, st.floats(0.1, 10))
+def test_exact_figures_are_bounded_whatever_the_scale(function, pair, scale):
+    value = figure(function, *pair)
+    sees_nothing = not pitch_in_view(pair[1], pair[1])[0].any()
+    assert not np.isnan(value) or sees_nothing
+    limit = 105.0 if function is projection_error else 1.0
+    assert np.isnan(value) or 0 <= value <= limit + 1e-9
+    scaled = figure(function, scale * pair[0], pair[1] / scale)
+    assert scaled == pytest.approx(value, abs=1e-6, nan_ok=True)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("function", [iou_part, iou_whole, projection_error])
+@given(views())
+def test_the_truth_is_perfect(function, true):
+    expected = 0.0 if function is projection_error else 1.0
+    value = figure(function, true, true)
+    assert np.isnan(value) or value == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("function", [iou_part, iou_whole])
+@given(PAIRS)
+def test_shares_are_those_of_the_pitch_turned_by_half(function, pair):
+    """The pitch is its own mirror image, and so are both views of it."""
+    turned = [homography @ np.diag([-1.0, -1.0, 1.0]) for homography in pair]
+    assert figure(function, *turned) == pytest.approx(
+        figure(function, *pair), abs=1e-6, nan_ok=True
+    )
+
+
+@given(PAIRS)
+def test_part_knows_no_side(pair):
+    """Where both views show the pitch."""
+    shares = figure(iou_part, *pair), figure(iou_part, *pair[::-1])
+    assert np.isnan(shares).any() or shares[0] == pytest.approx(shares[1], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "function", [published_iou_part, published_projection_error, published_reprojection_error]
+)
+@given(st.integers(0, 2**32 - 1).map(random_views))
+def test_published_figures_are_bounded_and_perfect_for_the_truth(function, pair):
+    value, exact = function(*pair), function(pair[1], pair[1])
+    is_share = function is published_iou_part
+    assert exact == pytest.approx(1.0 if is_share else 0.0, abs=1e-6)
+    assert np.isnan(value) or 0 <= value <= (1.0 if is_share else 200.0)

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from footmm.evaluation.functional import linear_probe_predictions
 
@@ -37,3 +39,18 @@ def test_what_is_not_linear_is_not_read_off():
     labels = (points[:, 0] * points[:, 1] > 0).astype(int)
     found = linear_probe_predictions(points[:200], labels[:200], points[200:])
     assert (found == labels[200:]).mean() < 0.65
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 5))
+def test_answers_are_labels_that_were_seen_whatever_the_order_and_the_units(seed, count):
+    rng = np.random.default_rng(seed)
+    labels = np.append([3, 8], rng.choice([3, 5, 8], 10))
+    known, asked = rng.normal(size=(12, 2)) + labels[:, None], rng.normal(size=(count + 1, 2)) + 5
+    found = linear_probe_predictions(known, labels, asked)
+    assert set(found) <= set(labels)
+    order, asked_order = rng.permutation(12), rng.permutation(count + 1)
+    scale, shift = rng.uniform(0.1, 10, 2), rng.normal(size=2)
+    again = linear_probe_predictions(
+        known[order] * scale + shift, labels[order], asked[asked_order] * scale + shift
+    )
+    assert again.tolist() == found[asked_order].tolist()

@@ -11,6 +11,8 @@ import zipfile
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from sskit.coco import LocSimCOCOeval
 from xtcocotools.coco import COCO
 
@@ -369,3 +371,93 @@ def image_position(detection, position_from):
         left, top, width, height = detection["bbox"]
         return left + width / 2, top + height
     return detection["keypoints"][3 * position_from : 3 * position_from + 2]
+
+
+@st.composite
+def frame_sets(draw, **options):
+    """Some frames, with or without ties of scores and of places, and crowds."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    options = {
+        "score_step": draw(st.sampled_from([0.0, 0.25])),
+        "step": draw(st.sampled_from([0.0, 0.25])),
+        "crowd_share": draw(st.sampled_from([0.0, 0.3])),
+        "size": draw(st.sampled_from([2.0, 6.0])),
+        "most": draw(st.integers(1, 7)),
+    } | options
+    return [random_frame(rng, **options) for _ in range(draw(st.integers(1, 4)))]
+
+
+@given(frame_sets(), st.sampled_from([0.5, 1.0, 5.0]), st.sampled_from([None, 0.0, 0.5, 2.0]))
+def test_equals_sskit_on_any_frames(frames, tau, score_threshold):
+    """But without any detection, or athlete and detection, which sskit cannot score."""
+    assume(any(len(item.scores) for item in frames))
+    assert_equals_official(frames, tau=tau, score_threshold=score_threshold)
+
+
+@given(frame_sets(score_step=0.0, step=0.0), st.floats(-3, 3), st.integers(0, 2**32 - 1))
+def test_figures_know_neither_where_nor_an_order(frames, angle, seed):
+    """All is turned and moved together; frames, detections and athletes come in another order."""
+    rng = np.random.default_rng(seed)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    moved = []
+    for index in rng.permutation(len(frames)):
+        item = frames[index]
+        orders = rng.permutation(len(item.scores)), rng.permutation(len(item.true_areas))
+        fields = {
+            name: values[orders[name.startswith("true_")]] for name, values in vars(item).items()
+        }
+        for name in ("positions", "true_positions"):
+            fields[name] = fields[name] @ turn + [30, -20]
+        moved.append(LocSimFrame(**fields))
+    stats = locsim_scores(moved).stats
+    assert stats == pytest.approx(locsim_scores(frames).stats, abs=1e-9, nan_ok=True)
+
+
+@given(frame_sets(crowd_share=0.0))
+def test_the_truth_is_perfect_and_one_more_wrong_detection_no_better(frames):
+    exact = [
+        frame(item.true_positions, np.linspace(0.9, 0.5, len(item.true_areas)), item.true_positions)
+        for item in frames
+    ]
+    # Who stands on the very place of another is found twice as well.
+    stats = locsim_scores(exact).stats
+    if any(len(item.true_areas) for item in frames):
+        assert [stats[name] for name in ("AP", "AP50", "recall")] == pytest.approx([1, 1, 1])
+        assert stats["frame_accuracy"] == 1
+    wrong = frame([(500, 500)], [2.0], [])
+    before, after = (locsim_scores(case).stats for case in (frames, [*frames, wrong]))
+    for name in ("AP", "AP50", "AP75", "AR100"):
+        assert after[name] <= before[name] + 1e-9
+
+
+@pytest.mark.filterwarnings("error")
+@given(
+    frame_sets(),
+    st.floats(0.01, 1),
+    st.floats(0.1, 5),
+    st.sampled_from([math.nan, math.inf, 1e150]),
+)
+def test_matches_are_one_to_one_near_and_never_with_who_is_nowhere(frames, least, tau, anything):
+    for item in frames:
+        given_where = item.positions, item.scores, item.true_positions
+        matched = match_athletes(*given_where, least, tau)
+        hits = np.flatnonzero(matched >= 0)
+        assert len(set(matched[hits].tolist())) == len(hits)
+        errors = item.positions[hits] - item.true_positions[matched[hits]]
+        similar = locsim(np.square(errors).sum(-1), tau)
+        assert (similar >= min(least, 1 - 1e-9) - 1e-12).all()
+        assert (similar <= 1).all()
+        # A lower demand finds as many or more.
+        assert (match_athletes(*given_where, least / 2, tau) >= 0).sum() >= len(hits)
+        lost = np.full((1, 2), anything)
+        joined = np.concatenate([lost, item.positions]), np.append(9.0, item.scores)
+        again = match_athletes(*joined, item.true_positions, least, tau)
+        assert again.tolist() == [-1, *matched.tolist()]
+
+
+@given(st.lists(st.floats(0, 100), max_size=5).map(sorted), st.floats(0.1, 10))
+def test_locsim_falls_from_one_to_zero(squared, tau):
+    values = locsim(np.array(squared), tau)
+    assert ((values >= 0) & (values <= 1)).all()
+    assert (np.diff(values) <= 0).all()
+    assert locsim(np.array(tau**2), tau) == pytest.approx(0.05)

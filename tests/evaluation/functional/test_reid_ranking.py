@@ -4,6 +4,8 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from footmm.errors import DataFormatError
 from footmm.evaluation.functional import (
@@ -237,3 +239,96 @@ def test_cosine_and_normalised_euclidean_rank_alike():
         pairwise_distances(unit, unit, "euclidean"),
         atol=1e-12,
     )
+
+
+@st.composite
+def rankings(draw, levels=(2, 5, 1000)):
+    """Distances ``(Q, G)`` of so many different values; persons and cameras of both."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    num_query, num_gallery = draw(st.integers(0, 4)), draw(st.integers(0, 7))
+    distances = rng.integers(draw(st.sampled_from(levels)), size=(num_query, num_gallery)) / 8
+    return distances, tuple(rng.integers(3, size=n) for n in (num_query, num_gallery) * 2)
+
+
+def has_match(labels):
+    query, gallery, query_cameras, gallery_cameras = labels
+    return (query[:, None] == gallery) & (query_cameras[:, None] != gallery_cameras)
+
+
+@given(rankings())
+def test_scores_equal_torchreid_and_are_shares(ranking):
+    """torchreid wants a match for some query, and all rankings to reach the last rank."""
+    distances, labels = ranking
+    matched = has_match(labels).any(1)
+    if not matched.any():
+        with pytest.raises(DataFormatError, match="has a match"):
+            score(distances, *labels)
+        return
+    scores = score(distances, *labels, max_rank=7)
+    assert scores.unmatched.tolist() == np.flatnonzero(~matched).tolist()
+    assert 0 < scores.mean_average_precision <= 1
+    assert (np.diff(scores.cmc) >= 0).all()
+    assert scores.cmc[-1] == 1
+    peer = pytest.importorskip("torchreid.reid.metrics.rank").eval_market1501
+    cmc, mean = peer(distances, *labels, 1)
+    assert scores.mean_average_precision == pytest.approx(mean, abs=1e-9)
+    assert np.float32(scores.cmc[0]) == cmc
+
+
+@given(rankings(levels=(10**6,)), st.integers(0, 2**32 - 1))
+def test_scores_know_no_order_and_fall_with_a_wrong_image(ranking, seed):
+    distances, labels = ranking
+    if not has_match(labels).any():
+        return
+    scores = score(distances, *labels, max_rank=8)
+    rng = np.random.default_rng(seed)
+    query, gallery = (rng.permutation(n) for n in distances.shape)
+    mixed = [column[order] for column, order in zip(labels, (query, gallery) * 2, strict=True)]
+    again = score(distances[query][:, gallery], *mixed, max_rank=8)
+    assert again.mean_average_precision == pytest.approx(scores.mean_average_precision)
+    np.testing.assert_allclose(again.cmc, scores.cmc)
+    # A stranger, nearer than everybody.
+    worse = np.pad(distances, ((0, 0), (1, 0)), constant_values=-1.0)
+    added = [np.append(99, column) if i % 2 else column for i, column in enumerate(labels)]
+    found = score(worse, *added, max_rank=8)
+    assert found.mean_average_precision < scores.mean_average_precision
+    assert (found.cmc <= scores.cmc).all()
+    perfect = np.where(labels[0][:, None] == labels[1], 0.0, 1.0)
+    assert score(perfect, *labels).mean_average_precision == 1
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 5), st.integers(0, 6), st.integers(1, 3))
+def test_blocks_hold_each_query_once_and_the_gallery_it_is_ranked_against(
+    seed, num_query, num_gallery, block_size
+):
+    rng = np.random.default_rng(seed)
+    query, gallery = rng.normal(size=(num_query, 3)), rng.normal(size=(num_gallery, 3))
+    whole = pairwise_distances(query, gallery)
+    blocks = list(distance_blocks(query, gallery, block_size=block_size))
+    assert [n for block in blocks for n in block.query_index] == list(range(num_query))
+    for block in blocks:
+        np.testing.assert_allclose(block.distances, whole[block.query_index], atol=1e-12)
+    actions = rng.integers(3, size=num_query), rng.integers(3, size=num_gallery)
+    seen = []
+    for block in action_distance_blocks(query, gallery, *actions):
+        (action,) = {*actions[0][block.query_index]}
+        assert block.gallery_index.tolist() == np.flatnonzero(actions[1] == action).tolist()
+        expected = whole[block.query_index][:, block.gallery_index]
+        np.testing.assert_allclose(block.distances, expected, atol=1e-12)
+        seen.extend(block.query_index)
+    assert sorted(seen) == np.flatnonzero(np.isin(actions[0], actions[1])).tolist()
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([None, 2]), st.integers(1, 4))
+def test_rankings_of_actions_are_valid_and_broken_ones_are_not(seed, levels, num_actions):
+    infos, features = random_soccernet(seed, levels, num_actions)
+    blocks = action_distance_blocks(*features, *columns(infos, "action_idx"))
+    ranking = rank_gallery_per_action(blocks, *columns(infos, "bbox_idx"))
+    validate_ranking(ranking, infos)
+    assert ranking.keys() == infos["query"].keys()
+    rng = np.random.default_rng(seed)
+    broken = ranking[str(rng.integers(len(ranking)))]
+    place = rng.integers(len(broken))
+    broken[place : place + 1] = [[], [broken[place]] * 2, [-1], [None]][rng.integers(4)]
+    with pytest.raises(DataFormatError, match="ranking of query"):
+        validate_ranking(ranking, infos)

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from footmm.evaluation.functional import k_reciprocal_distances, pairwise_distances
 
@@ -73,9 +75,16 @@ def test_lambda_one_is_the_original_order():
     assert np.array_equal(np.argsort(ours, axis=1), np.argsort(expected, axis=1))
 
 
-def test_identical_images_give_finite_distances():
-    features = np.ones((30, 4), dtype=np.float32)
-    assert np.isfinite(k_reciprocal_distances(features[:5], features[5:], "euclidean")).all()
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("distance", ["cosine", "euclidean"])
+@pytest.mark.parametrize("count", [1, 30])
+def test_identical_images_are_at_no_distance(distance, count):
+    """Rounding must not make the least differences large, nor put images below 0."""
+    for seed in range(20):
+        vector = np.random.default_rng(seed).normal(size=8).astype(np.float32)
+        features = np.tile(vector, (count + 1, 1))
+        distances = k_reciprocal_distances(features[:1], features[1:], distance)
+        assert ((distances > -1e-6) & (distances < 1 + 1e-6)).all()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -89,3 +98,23 @@ def test_equals_torchreid(seed):
     ]
     ours = k_reciprocal_distances(query, gallery, "euclidean")
     np.testing.assert_allclose(ours, peer.re_ranking(*distances), atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+@given(
+    st.integers(0, 2**32 - 1),
+    st.tuples(st.integers(0, 3), st.integers(2, 6)),
+    st.tuples(st.integers(1, 5), st.integers(1, 3), st.floats(0, 1)),
+    st.sampled_from(["cosine", "euclidean"]),
+)
+def test_equals_plain_loops_in_any_order_and_is_a_share(seed, counts, values, distance):
+    parameters = dict(zip(("k1", "k2", "lambda_value"), values, strict=True))
+    query, gallery = clustered(seed, *counts)
+    ours = k_reciprocal_distances(query, gallery, distance, **parameters)
+    assert ours.shape == counts
+    assert ((ours > -1e-9) & (ours <= 1 + 1e-9)).all()
+    expected = plain_reranking(query, gallery, distance, **parameters)
+    np.testing.assert_allclose(ours, expected, atol=1e-9)
+    order = np.random.default_rng(seed).permutation(len(gallery))
+    again = k_reciprocal_distances(query, gallery[order], distance, **parameters, block_size=2)
+    np.testing.assert_allclose(again, ours[:, order], atol=1e-9)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from footmm.evaluation.functional import tactics_baselines
 from footmm.evaluation.functional.tactics_baselines import (
@@ -163,3 +166,55 @@ def test_cross_fitted_with_nothing_to_fit(fits):
     assert found[:4].tolist() == [UNKNOWN] * 4
     assert (found[4:] == 1).all()
     assert cross_fitted(vectors[:0], np.zeros(0, int), []).tolist() == []
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@given(
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0.0, 0.2, 0.9, 1.0]),
+    st.sampled_from([np.nan, np.inf, 1e300]),
+)
+def test_windows_are_read_whatever_stands_for_the_missing(tactics_sample, seed, lost, anything):
+    """Of any players, seen in any frames; what nobody saw does not matter."""
+    rng = np.random.default_rng(seed)
+    sample = tactics_sample(tuple(rng.integers(0, 8, 2)), seed=seed)
+    present = rng.random(sample.present.shape) >= lost
+    sample.present[:] = torch.from_numpy(present)
+    hidden = sample.clone()
+    hidden.positions[~sample.present] = anything
+    windows = [TacticalWindow.from_sample(item) for item in (sample, hidden)]
+    for team in (HOME, AWAY):
+        vectors = [
+            np.concatenate(
+                [
+                    team_vector(window, team),
+                    player_vectors(window, team)[1].ravel(),
+                    *(frame_vector(window, team, frame) for frame in range(3)),
+                ]
+            )
+            for window in windows
+        ]
+        assert np.isfinite(vectors[0]).all()
+        np.testing.assert_array_equal(*vectors)
+    answers = [template_formations(window) for window in windows]
+    for expected, found in zip(*answers, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    formations, roles = answers[0]
+    assert ((formations == UNKNOWN) | ((formations >= 0) & (formations < 8))).all()
+    assert (roles[~windows[0].seen] == UNKNOWN).all()
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@given(st.integers(0, 2**32 - 1), st.integers(0, 12), st.integers(1, 4), st.integers(1, 3))
+def test_cross_fitted_answers_are_labels_of_other_groups(seed, count, num_groups, num_classes):
+    rng = np.random.default_rng(seed)
+    vectors, labels = rng.normal(size=(count, 2)), rng.integers(0, num_classes, count)
+    groups = [f"match {number}" for number in rng.integers(0, num_groups, count)]
+    found = cross_fitted(vectors, labels, groups)
+    assert found.shape == (count,)
+    for number, answer in enumerate(found):
+        others = {int(labels[i]) for i in range(count) if groups[i] != groups[number]}
+        assert answer == UNKNOWN or answer in others
+    order = rng.permutation(count)
+    again = cross_fitted(vectors[order], labels[order], [groups[i] for i in order])
+    assert again.tolist() == found[order].tolist()

@@ -7,6 +7,8 @@ from itertools import permutations
 import numpy as np
 import pytest
 import sklearn.metrics
+from hypothesis import given
+from hypothesis import strategies as st
 
 from footmm.evaluation.functional.tactics_scores import (
     accuracy,
@@ -65,3 +67,54 @@ def test_assignment_is_the_most_probable_of_all(players, seed):
 def test_impossible_roles_are_assigned_all_the_same():
     assert sorted(assign_roles(np.eye(3)[[0, 0]], [0, 1])) == [0, 1]
     assert assign_roles(np.zeros((0, 3)), [0, 1]).tolist() == []
+
+
+@st.composite
+def answers(draw):
+    """Labels and answers of C classes; the answer C is none of them."""
+    classes = draw(st.integers(1, 5))
+    labels = draw(st.lists(st.integers(0, classes - 1), max_size=12))
+    found = draw(st.lists(st.integers(0, classes), min_size=len(labels), max_size=len(labels)))
+    return classes, np.array(labels, np.int64), np.array(found, np.int64)
+
+
+@pytest.mark.filterwarnings("error")
+@given(answers(), st.integers(0, 2**32 - 1))
+def test_shares_are_shares_in_any_order_and_equal_those_of_scikit_learn(given_answers, seed):
+    classes, labels, found = given_answers
+    confusion = confusion_matrix(labels, found, classes + 1)[:classes]
+    assert confusion.sum() == len(labels)
+    if not len(labels):
+        assert np.isnan([accuracy(confusion), macro_f1(confusion)]).all()
+        return
+    assert accuracy(confusion) == pytest.approx((labels == found).mean())
+    occurring = sorted({*labels.tolist(), *found[found < classes].tolist()})
+    expected = sklearn.metrics.f1_score(
+        labels, found, labels=occurring, average="macro", zero_division=0
+    )
+    assert macro_f1(confusion) == pytest.approx(expected)
+    order = np.random.default_rng(seed).permutation(len(labels))
+    again = confusion_matrix(labels[order], found[order], classes + 1)[:classes]
+    np.testing.assert_array_equal(again, confusion)
+    right = confusion_matrix(labels, labels, classes + 1)[:classes]
+    assert accuracy(right) == macro_f1(right) == 1
+    # Of two wrong answers, one fewer is better.
+    corrected = np.where(np.arange(len(found)) == np.argmax(found != labels), labels, found)
+    better = confusion_matrix(labels, corrected, classes + 1)[:classes]
+    assert accuracy(better) >= accuracy(confusion)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(0, 5), st.lists(st.integers(0, 4), min_size=5))
+def test_assigned_roles_are_slots_once_each_in_any_order(seed, players, slots):
+    rng = np.random.default_rng(seed)
+    scores = rng.dirichlet(np.ones(5), players)
+    roles = assign_roles(scores, slots)
+    remaining = list(slots)
+    for role in roles:
+        remaining.remove(role)
+    likelihood = np.log(scores[np.arange(players), roles]).sum()
+    chosen = scores[:, rng.permutation(slots)[:players]]
+    assert likelihood >= np.log(np.diagonal(chosen)).sum() - 1e-9
+    order = rng.permutation(players)
+    again = assign_roles(scores[order], slots)
+    assert again.tolist() == roles[order].tolist()

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from footmm.evaluation.functional import BASELINES, constant_velocity, kalman, stand_still
 
@@ -89,3 +91,41 @@ def test_many_windows_at_once_equal_one_by_one(baseline):
     for index in np.ndindex(2, 4):
         alone = predict(baseline, positions[index], present[index])
         np.testing.assert_allclose(together[index], alone)
+
+
+@st.composite
+def observed_windows(draw):
+    """Positions ``(T, A, 2)`` of whole metres, and who is present."""
+    frames, agents = draw(st.integers(1, 6)), draw(st.integers(1, 4))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    present = rng.random((frames, agents)) < draw(st.sampled_from([0.0, 0.4, 0.8, 1.0]))
+    return rng.integers(-50, 50, (frames, agents, 2)).astype(float), present
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("baseline", [stand_still, constant_velocity, kalman])
+@given(observed_windows(), st.sampled_from([np.nan, np.inf, -1e308]), st.integers(0, 2**32 - 1))
+def test_baselines_know_neither_what_is_hidden_nor_an_order(baseline, window, anything, seed):
+    positions, present = window
+    paths = baseline(positions, present, 4, RATE)
+    assert paths.shape == (4, positions.shape[1], 2)
+    assert np.isfinite(paths).all()
+    hidden = np.where(present[..., None], positions, anything)
+    np.testing.assert_array_equal(baseline(hidden, present, 4, RATE), paths)
+    order = np.random.default_rng(seed).permutation(positions.shape[1])
+    np.testing.assert_allclose(
+        baseline(positions[:, order], present[:, order], 4, RATE), paths[:, order], atol=1e-9
+    )
+
+
+@pytest.mark.parametrize("baseline", [stand_still, constant_velocity, kalman])
+@given(observed_windows(), st.sampled_from([(0, -1), (-1, 0), (1, 0)]))
+def test_baselines_move_with_the_agents(baseline, window, turn):
+    """Turned by quarters about the origin and moved, so do the paths of all who were seen."""
+    positions, present = window
+    cos, sin = turn
+    turn, shift = np.array([[cos, sin], [-sin, cos]]), np.array([7.0, -3.0])
+    paths = baseline(positions @ turn + shift, present, 4, RATE)
+    expected = baseline(positions, present, 4, RATE) @ turn + shift
+    seen = present.any(0)
+    np.testing.assert_allclose(paths[:, seen], expected[:, seen], atol=2e-3)

@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from footmm.errors import ConfigError
 from footmm.evaluation.functional import average_displacement, final_displacement, mixture_nll
@@ -182,3 +184,118 @@ def test_likelihood_equals_a_sum_over_whole_futures(paths):
     nll = mixture_nll(predictions, scales, scores, future, scored)
     assert nll.total == pytest.approx(total)
     assert nll.count == scored.sum()
+
+
+@st.composite
+def scenes(draw, finite=True):
+    """Predictions, future and what is scored; whole multiples of half a metre, which tie."""
+    futures, frames, agents = draw(
+        st.tuples(st.integers(1, 3), st.integers(1, 5), st.integers(0, 4))
+    )
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    predictions = rng.integers(-9, 10, (futures, frames, agents, 2)) / 2
+    future = rng.integers(-9, 10, (frames, agents, 2)) / 2
+    return predictions, future, rng.random((frames, agents)) < draw(st.sampled_from([0, 0.5, 1]))
+
+
+DISPLACEMENTS = pytest.mark.parametrize("function", [average_displacement, final_displacement])
+
+
+def horizons_of(predictions):
+    return [1.0, (1 + predictions.shape[1]) / 2, predictions.shape[1]]
+
+
+def tallies(errors):
+    kinds = (
+        errors.best(),
+        errors.mean(),
+        errors.scene_best(),
+        errors.scene_mean(),
+        errors.misses(2.1),
+    )
+    return np.array([*kinds, errors.of_future(0)], float)
+
+
+@DISPLACEMENTS
+@given(scenes())
+def test_displacements_keep_their_order(function, scene):
+    """No error for the truth; best <= mean <= worst; a miss is a miss at any smaller distance."""
+    predictions, future, scored = scene
+    horizons = horizons_of(predictions)
+    exact = function(np.broadcast_to(future, predictions.shape), future, scored, 1.0, horizons)
+    assert not exact.totals.any()
+    errors = function(*scene, 1.0, horizons)
+    assert (errors.totals >= 0).all()
+    best, mean, scene_best, scene_mean = (
+        getattr(errors, name)().total for name in ("best", "mean", "scene_best", "scene_mean")
+    )
+    every = np.array([errors.of_future(k).total for k in range(len(predictions))])
+    for lower, higher in ((best, mean), (mean, every.max(0)), (scene_best, scene_mean)):
+        assert (lower <= higher + 1e-9).all()
+    assert (errors.misses(1.0).total >= errors.misses(3.0).total).all()
+    assert (errors.misses().total <= errors.misses().count).all()
+
+
+@DISPLACEMENTS
+@given(scenes(), st.floats(-3, 3), st.integers(0, 2**32 - 1))
+def test_displacements_do_not_know_where_nor_who(function, scene, angle, seed):
+    """Turned and moved together, mirrored, and with agents in another order."""
+    predictions, future, scored = scene
+    horizons = horizons_of(predictions)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    order = np.random.default_rng(seed).permutation(future.shape[1])
+    moved = [
+        (paths @ (turn * [1, -1]) + [30, -20])[..., order, :] for paths in (predictions, future)
+    ]
+    expected = tallies(function(*scene, 1.0, horizons))
+    found = tallies(function(*moved, scored[:, order], 1.0, horizons))
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+
+
+@DISPLACEMENTS
+@pytest.mark.filterwarnings("error")
+@given(scenes(), st.sampled_from([math.nan, math.inf, -1e308]))
+def test_displacements_do_not_see_what_is_not_scored(function, scene, anything):
+    predictions, future, scored = scene
+    hidden = (
+        np.where(scored[..., None], predictions, anything),
+        np.where(scored[..., None], future, anything),
+    )
+    errors = function(*scene, 1.0, horizons_of(predictions))
+    found = function(*hidden, scored, 1.0, horizons_of(predictions))
+    np.testing.assert_array_equal(found.totals, errors.totals)
+    np.testing.assert_array_equal(found.counts, errors.counts)
+
+
+@DISPLACEMENTS
+@given(scenes(), st.floats(1, 5))
+def test_displacements_grow_with_the_error(function, scene, factor):
+    predictions, future, scored = scene
+    farther = future + factor * (predictions - future)
+    horizons = horizons_of(predictions)
+    found = function(farther, future, scored, 1.0, horizons).totals
+    np.testing.assert_allclose(found, factor * function(*scene, 1.0, horizons).totals, atol=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+@given(scenes(), st.sampled_from([math.nan, math.inf, -1e308]), st.integers(0, 2**32 - 1))
+def test_likelihood_knows_neither_what_is_hidden_nor_an_order(scene, anything, seed):
+    predictions, future, scored = scene
+    rng = np.random.default_rng(seed)
+    scales, scores = (
+        rng.uniform(0.5, 3, predictions.shape),
+        rng.dirichlet(np.ones(len(predictions))),
+    )
+    nll = mixture_nll(predictions, scales, scores, future, scored)
+    hidden = [
+        np.where(scored[..., None], values, anything) for values in (predictions, scales, future)
+    ]
+    again = mixture_nll(*hidden[:2], scores, hidden[2], scored)
+    np.testing.assert_array_equal(again, nll)
+    futures, agents = rng.permutation(len(scores)), rng.permutation(future.shape[1])
+    mixed = (values[futures][:, :, agents] for values in (predictions, scales))
+    other = mixture_nll(*mixed, scores[futures], future[:, agents], scored[:, agents])
+    np.testing.assert_allclose(other, nll, atol=1e-9)
+    # Of one future no path is more probable than its own.
+    own = mixture_nll(future[None], scales[:1], np.ones(1), future, scored)
+    assert own.total <= mixture_nll(predictions[:1], scales[:1], np.ones(1), future, scored).total

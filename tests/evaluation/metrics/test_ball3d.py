@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import copy
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from mmengine.registry import init_default_scope
+from scipy.spatial.transform import Rotation
 
 from footmm.datasets.ball3d import SyntheticBall3DDataset
 from footmm.datasets.transforms import PackBall3DInputs, SimulateBallDetector
 from footmm.errors import DataFormatError
-from footmm.evaluation.functional.ball3d_baselines import BASELINES
+from footmm.evaluation.functional.ball3d_baselines import (
+    BASELINES,
+    ground_plane,
+    parabola,
+    size_lifting,
+)
 from footmm.evaluation.metrics import Ball3DMetrics
 from footmm.registry import METRICS
 from footmm.structures.ball_track import BallTrack
@@ -174,3 +183,83 @@ def test_detections_stand_in_for_an_unknown_truth_in_the_image(samples):
 def test_it_is_registered():
     init_default_scope("footmm")
     assert isinstance(METRICS.build(dict(type="Ball3DMetrics")), Ball3DMetrics)
+
+
+@st.composite
+def wrong_windows(draw, samples):
+    """Some of the windows, whose predictions are off, and in which labels are missing."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    chosen = [copy.deepcopy(samples[i]) for i in rng.choice(12, draw(st.integers(1, 3)), False)]
+    for sample in chosen:
+        for name in ("pred_positions", "pred_future", "pred_mode_scores"):
+            sample[name] += torch.from_numpy(rng.normal(size=sample[name].shape)).float()
+        for name in ("has_position", "has_mode", "has_future", "visible", "calibrated", "observed"):
+            lost = rng.random(sample[name].shape) < rng.choice([0, 0.1, 1], p=[0.5, 0.4, 0.1])
+            sample[name] = sample[name].bool() & ~torch.from_numpy(lost)
+        sample["observed"] &= sample["calibrated"]
+    return chosen
+
+
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1))
+def test_order_batches_and_processes_make_no_difference(check_splits, samples, data, seed):
+    windows = data.draw(wrong_windows(samples))
+    figures = check_splits(Ball3DMetrics, windows, np.random.default_rng(seed))
+    assert all(math.isnan(value) or value >= 0 for value in figures.values())
+
+
+HIDDEN = {
+    "positions": "has_position",
+    "future_positions": "has_future",
+    "true_points": "visible",
+    "points": "observed",
+    "rays": "observed",
+    "ray_jacobian": "observed",
+    "diameters": "observed",
+    "origins": "calibrated",
+}
+
+
+@given(data=st.data(), anything=st.sampled_from([math.nan, math.inf, 1e30]))
+def test_what_is_missing_makes_no_difference(samples, data, anything):
+    windows = data.draw(wrong_windows(samples))
+    figures = evaluate(windows)
+    for window in windows:
+        for name, mask in HIDDEN.items():
+            window[name] = window[name].clone()
+            window[name][~window[mask]] = anything
+    assert evaluate(windows) == pytest.approx(figures, abs=0, nan_ok=True)
+
+
+@given(data=st.data())
+def test_broken_samples_are_refused(check_broken, samples, data):
+    check_broken(Ball3DMetrics, samples[0], data)
+
+
+@pytest.mark.parametrize("baseline", [size_lifting, ground_plane, parabola])
+@given(data=st.data())
+def test_baselines_say_something_in_every_frame(samples, baseline, data):
+    """At most 200 m from the camera, or as far as the smallest ball that was seen."""
+    track = BallTrack.from_sample(data.draw(wrong_windows(samples))[0])
+    path = baseline(track)
+    assert path.shape == (30, 3)
+    assert np.isfinite(path).all()
+    if baseline is not size_lifting and track.calibrated.all() and track.observed.sum() >= 3:
+        assert np.linalg.norm(path - track.origins, axis=-1).max() < 200.1
+
+
+@pytest.mark.parametrize("baseline", [size_lifting, ground_plane])
+@given(data=st.data(), angle=st.floats(-3, 3))
+def test_baselines_turn_and_move_with_cameras_and_rays(samples, baseline, data, angle):
+    """The parabola, which is searched for, does so only as exactly as it is found."""
+    track = BallTrack.from_sample(data.draw(wrong_windows(samples))[0])
+    # Without a detection there is nothing that says where to look.
+    assume(track.observed.any())
+    turn = Rotation.from_euler("z", angle).as_matrix()
+    moved = replace(
+        track,
+        origins=track.origins @ turn.T + [5, -3, 0],
+        rays=track.rays @ turn.T,
+        ray_jacobian=turn @ track.ray_jacobian,
+    )
+    expected = baseline(track) @ turn.T + [5, -3, 0]
+    np.testing.assert_allclose(baseline(moved), expected, atol=1e-3)

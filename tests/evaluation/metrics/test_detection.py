@@ -8,6 +8,8 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from mmdet.structures import DetDataSample
 from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
@@ -202,3 +204,30 @@ def test_refuses_a_broken_sample_as_soon_as_it_comes(broken, message):
     metric = DetectionMetrics()
     with pytest.raises(DataFormatError, match=rf"image 7 \(7\.jpg\): {message}"):
         metric.process({}, [sample(**broken, image_id=7).to_dict()])
+
+
+@st.composite
+def random_samples(draw):
+    """Detections of some of the objects, a little aside, sure in various degrees."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    samples = []
+    for number in range(draw(st.integers(1, 5))):
+        chosen = rng.integers(0, 3, rng.integers(0, 5))
+        found = np.array(BOXES, float)[chosen] + rng.normal(0, 3, (len(chosen), 1))
+        truth = None if rng.random() < 0.2 else BOXES[: rng.integers(0, 4)]
+        scores = rng.permutation(10)[: len(chosen)] / 10 + number / 100
+        samples.append(sample(found, scores, chosen, truth, number))
+    return samples
+
+
+@given(random_samples(), st.integers(0, 2**32 - 1))
+def test_order_batches_and_processes_make_no_difference(check_splits, samples, seed):
+    figures = check_splits(DetectionMetrics, samples, np.random.default_rng(seed))
+    assert all(math.isnan(value) or 0 <= value <= 1 + 1e-9 for value in figures.values())
+    annotated = [item for item in samples if item.instances is not None]
+    assert bool(figures) == bool(annotated)
+
+
+@given(st.data())
+def test_broken_samples_are_refused(check_broken, data):
+    check_broken(DetectionMetrics, sample(), data, optional=("instances",))

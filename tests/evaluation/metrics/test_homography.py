@@ -9,6 +9,8 @@ from pathlib import PurePath
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
@@ -279,3 +281,53 @@ def test_jac_of_published_cameras(realdata):
         jac, final_score = published["meanAccuracies"], published["finalScore"]
         assert scores[f"homography/JaC@{threshold}"] == pytest.approx(jac, abs=1e-7)
         assert scores[f"homography/final_score@{threshold}"] == pytest.approx(final_score, abs=1e-7)
+
+
+METRICS_OF_FRAMES = pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ReprojectionError(),
+        lambda: HomographyIoU(),
+        lambda: HomographyIoU("published"),
+        lambda: KeypointPCK(),
+        lambda: CalibrationJaC(),
+    ],
+    ids=["reprojection", "iou", "published_iou", "pck", "jac"],
+)
+
+
+@st.composite
+def random_samples(draw):
+    """Predictions that are some pixels off, missing, or made for an unknown truth."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    samples = []
+    for _ in range(draw(st.integers(1, 4))):
+        off = rng.normal(0, 8)
+        camera = Camera.look_at([off / 9, -60.0, 18.0], [20.0, 0.0, 0.0], 900.0, SIZE)
+        lost, unknown = rng.random(2) < 0.2
+        samples.append(
+            sample(
+                None if lost else shifted(off),
+                None if unknown else TRUTH,
+                None if lost else camera,
+                off,
+                ground_truth_keypoints_visible=(rng.random((3, 2)) < 0.7).astype(np.float32),
+            )
+        )
+    return samples
+
+
+@METRICS_OF_FRAMES
+@given(samples=random_samples(), seed=st.integers(0, 2**32 - 1))
+def test_order_batches_and_processes_make_no_difference(check_splits, make, samples, seed):
+    figures = check_splits(make, samples, np.random.default_rng(seed))
+    for name, value in figures.items():
+        assert math.isnan(value) or value >= 0
+        if "error" not in name:
+            assert math.isnan(value) or value <= 1 + 1e-9
+
+
+@METRICS_OF_FRAMES
+@given(data=st.data())
+def test_broken_samples_are_refused(check_broken, make, data):
+    check_broken(make, sample(), data)

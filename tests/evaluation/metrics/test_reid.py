@@ -6,6 +6,8 @@ import zipfile
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from mmdet.structures import ReIDDataSample
 from mmengine.evaluator import Evaluator
 
@@ -180,3 +182,50 @@ class TestRealData:
         assert scores["reid/mAP"] == pytest.approx(expected["mAP"], abs=1e-9)
         for k in topk:
             assert np.float32(scores[f"reid/Rank-{k}"]) == np.float32(expected["cmc"][f"rank-{k}"])
+
+
+@st.composite
+def random_samples(draw):
+    """Pictures of a few persons in two actions by two cameras, each query with a match."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    labels = rng.integers(0, 2, (draw(st.integers(1, 3)), 2))
+    both = [("query", *row, 0) for row in labels] + [("gallery", *row, 1) for row in labels]
+    others = [("gallery", *row) for row in rng.integers(0, 2, (draw(st.integers(0, 4)), 3))]
+    return [
+        sample(role, rng.normal(size=4), action_id=action, person_id=person, camera_id=camera)
+        for role, action, person, camera in both + others
+    ]
+
+
+@given(random_samples(), st.integers(0, 2**32 - 1), st.sampled_from(["soccernet", "market1501"]))
+def test_order_batches_and_processes_make_no_difference(check_splits, samples, seed, protocol):
+    def make():
+        return ReIDMetrics(protocol)
+
+    figures = check_splits(make, samples, np.random.default_rng(seed))
+    ranks = [figures[f"reid/Rank-{k}"] for k in (1, 5, 10)]
+    assert 0 <= ranks[0] <= ranks[1] <= ranks[2] <= 1
+    assert 0 < figures["reid/mAP"] <= 1
+    for item in samples:
+        item.pred_feature = torch.eye(2)[item.person_id]
+    assert set(check_splits(make, samples, np.random.default_rng(seed)).values()) == {1.0}
+
+
+@given(st.data(), st.sampled_from(["soccernet", "market1501"]))
+def test_broken_samples_are_refused(check_broken, data, protocol):
+    """One of a query and its match."""
+    meta = dict(action_id=1, person_id=5)
+    query, match = (
+        sample(role, [1.0, 2.0], camera_id=camera, **meta).to_dict()
+        for camera, role in enumerate(["query", "gallery"])
+    )
+
+    class WithMatch(ReIDMetrics):
+        def process(self, data_batch, data_samples):
+            super().process(data_batch, [*data_samples, match])
+            self.results, self.match = self.results[:-1], self.results[-1]
+
+        def compute_metrics(self, results):
+            return super().compute_metrics([*results, self.match])
+
+    check_broken(lambda: WithMatch(protocol), query, data, optional=("person_id",))

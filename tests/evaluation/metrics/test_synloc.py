@@ -13,6 +13,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from mmengine.evaluator import Evaluator
 from mmengine.structures import InstanceData
 from mmpose.structures import PoseDataSample
@@ -282,3 +284,37 @@ def official_sample(image, annotations, detections):
 
 def world_positions(entries):
     return synloc_to_world(np.reshape([e["position_on_pitch"][:2] for e in entries], (-1, 2)))
+
+
+@st.composite
+def random_samples(draw):
+    """Detections of some of the athletes, a little aside, sure in various degrees."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    samples = []
+    for number in range(draw(st.integers(1, 5))):
+        where = ATHLETES[rng.integers(0, 3, rng.integers(0, 5))]
+        where = where + rng.normal(0, 0.3, where.shape)
+        truth = None if rng.random() < 0.2 else ATHLETES[: rng.integers(0, 4)]
+        scores = rng.permutation(10)[: len(where)] / 10 + number / 100
+        samples.append(sample(where, scores, truth, number))
+    return samples
+
+
+@given(random_samples(), st.integers(0, 2**32 - 1), st.sampled_from([None, 0.4]))
+def test_order_batches_and_processes_make_no_difference(check_splits, samples, seed, threshold):
+    def make():
+        return LocSimMetric(score_threshold=threshold)
+
+    figures = check_splits(make, samples, np.random.default_rng(seed))
+    # Without any athlete sskit's average precision is -1, and its F1 infinite.
+    figures.pop("synloc/f1", None)
+    assert all(math.isnan(v) or -1 <= v <= 1 + 1e-9 for v in figures.values())
+    assert bool(figures) == any(item.ground_truth_positions is not None for item in samples)
+
+
+@given(st.data(), st.sampled_from(["position", "bbox", 0, 1]))
+def test_broken_samples_are_refused(check_broken, data, source):
+    def make():
+        return LocSimMetric(source)
+
+    check_broken(make, sample(), data, optional=("ground_truth_positions",))

@@ -6,6 +6,9 @@ import math
 
 import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from mmengine.evaluator import Evaluator
 from sklearn.metrics import f1_score
 
@@ -233,3 +236,82 @@ def test_missing_keys_are_named(tactics_sample, key):
 def test_unknown_baselines(metric, name, message):
     with pytest.raises(ConfigError, match=f"{metric.__name__}: baseline '{name}'.*{message}"):
         metric(baselines=[name])
+
+
+METRICS_OF_WINDOWS = pytest.mark.parametrize(
+    "make",
+    [
+        lambda: FormationAccuracy(baselines=["most_frequent", "template_matching"]),
+        lambda: RoleAccuracy(baselines=["most_frequent", "template_matching"]),
+        lambda: StrategyAccuracy(baselines=["most_frequent"]),
+    ],
+    ids=METRIC_TYPES,
+)
+
+
+@st.composite
+def random_windows(draw, make):
+    """Windows with answers of all kinds, in which some are missing or not labelled."""
+    seed = draw(st.integers(0, 2**32 - 1))
+    rng = np.random.default_rng(seed)
+    windows = []
+    for number in range(draw(st.integers(1, 3))):
+        strategies = rng.integers(0, 5, (2, 2))
+        window = make(tuple(rng.integers(0, 8, 2)), strategies, "ab"[number % 2], seed + number)
+        for name in ("formation", "role", "strategy"):
+            scores = window.get(f"pred_{name}")
+            scores[:] = torch.from_numpy(rng.permutation(scores.ravel())).reshape(scores.shape)
+            known = window.get(f"has_{name}")
+            known &= torch.from_numpy(rng.random(known.shape) < rng.choice([0, 0.8]))
+        window.present &= torch.from_numpy(rng.random(window.present.shape) < 0.7)
+        windows.append(window)
+    return windows
+
+
+@METRICS_OF_WINDOWS
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1))
+def test_order_batches_and_processes_make_no_difference(
+    check_splits, tactics_sample, make, data, seed
+):
+    windows = data.draw(random_windows(tactics_sample))
+    figures = check_splits(make, windows, np.random.default_rng(seed))
+    assert all(math.isnan(value) or 0 <= value <= 1 for value in figures.values())
+
+
+@pytest.mark.filterwarnings("error::RuntimeWarning")
+@pytest.mark.parametrize("metric", [FormationAccuracy, RoleAccuracy, StrategyAccuracy])
+@given(data=st.data(), anything=st.sampled_from([math.nan, math.inf, -1e30]))
+def test_what_is_missing_makes_no_difference(tactics_sample, metric, data, anything):
+    """Positions of those who are not there, and labels that are not known."""
+    windows = data.draw(random_windows(tactics_sample))
+    figures = evaluate(windows, metric())
+    for window in windows:
+        window.positions[~window.present] = anything
+        for name in ("formation", "role", "strategy"):
+            window.get(name)[~window.get(f"has_{name}")] = -7
+        window.pred_role[~window.present[window.graph_frames].any(0)] = anything
+    assert evaluate(windows, metric()) == pytest.approx(figures, abs=0, nan_ok=True)
+
+
+@METRICS_OF_WINDOWS
+@given(data=st.data())
+def test_broken_samples_are_refused(check_broken, tactics_sample, make, data):
+    check_broken(make, tactics_sample(), data)
+
+
+@METRICS_OF_WINDOWS
+@given(st.sampled_from(["pred_formation", "pred_role", "pred_strategy"]))
+def test_answers_that_are_no_numbers_are_refused(tactics_sample, make, name):
+    window = tactics_sample()
+    window.get(name)[0] = math.nan
+    with pytest.raises(DataFormatError, match=f"match 'a'.* '{name}' holds nan"):
+        evaluate([window], make())
+
+
+@METRICS_OF_WINDOWS
+@given(st.sampled_from(["formation", "role", "strategy"]), st.sampled_from([-1, 99]))
+def test_labels_of_no_class_are_refused(tactics_sample, make, name, label):
+    window = tactics_sample()
+    window.get(name)[0] = label
+    with pytest.raises(DataFormatError, match=f"match 'a'.* '{name}' holds {label}, "):
+        evaluate([window], make())

@@ -5,6 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from mmengine.evaluator import Evaluator
 from mmengine.structures import BaseDataElement
 
@@ -219,3 +221,67 @@ def test_refuses_arguments(options, message):
 def test_refuses_a_horizon_that_is_not_positive():
     with pytest.raises(ConfigError, match="horizon_s="):
         TrajectoryADE(horizon_s=math.nan)
+
+
+METRICS_OF_PATHS = pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TrajectoryADE(),
+        lambda: TrajectoryFDE(horizon_s=1.0, agents="all"),
+        lambda: MultiHorizonTrajectoryMetrics(horizons_s=[1.0, 2.0]),
+    ],
+    ids=["ade", "fde", "all"],
+)
+
+
+@st.composite
+def random_samples(draw):
+    """Windows of two lengths, in which some are missing now and then."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    samples = []
+    for _ in range(draw(st.integers(1, 4))):
+        options = LONG if rng.random() < 0.3 else {}
+        window = sample(rng.normal(0, 2, rng.integers(1, 4)).tolist(), **options)
+        lost = torch.from_numpy(rng.random(window.present.shape) < rng.choice([0, 0.1, 1]))
+        window.present &= ~lost
+        samples.append(window)
+    return samples
+
+
+@METRICS_OF_PATHS
+@given(samples=random_samples(), seed=st.integers(0, 2**32 - 1))
+def test_order_batches_and_processes_make_no_difference(check_splits, make, samples, seed):
+    figures = check_splits(make, samples, np.random.default_rng(seed))
+    for name, value in figures.items():
+        assert math.isnan(value) or value >= 0 or name.endswith("NLL")
+        if name.endswith("miss_rate"):
+            assert not value > 1
+
+
+@METRICS_OF_PATHS
+@pytest.mark.filterwarnings("error")
+@given(samples=random_samples(), anything=st.sampled_from([math.nan, math.inf, -1e30]))
+def test_what_is_missing_makes_no_difference(make, samples, anything):
+    """Positions of those who are not there, and predictions of those who are not scored."""
+    figures = evaluate(samples, make())
+    for window in samples:
+        window.positions[~window.present] = anything
+        scored = window.present[window.num_observed :] & window.present[window.num_observed - 1]
+        for name in ("pred_positions", "pred_scales"):
+            window.get(name)[:, ~scored] = anything
+    assert evaluate(samples, make()) == pytest.approx(figures, abs=0, nan_ok=True)
+
+
+@METRICS_OF_PATHS
+@given(data=st.data())
+def test_broken_samples_are_refused(check_broken, make, data):
+    check_broken(make, sample((0.5, 1.0)), data, optional=("pred_scales",))
+
+
+@METRICS_OF_PATHS
+@given(st.sampled_from(["pred_positions", "pred_scores"]), st.sampled_from([math.nan, math.inf]))
+def test_predictions_that_are_no_numbers_are_refused(make, name, value):
+    window = sample((0.5, 1.0))
+    window.get(name)[0] = value
+    with pytest.raises(DataFormatError, match=f"'{name}' .* nan or infinity"):
+        evaluate([window], make())

@@ -2,8 +2,11 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from mmengine.evaluator import Evaluator
 from mmengine.structures import BaseDataElement
 
@@ -126,3 +129,35 @@ def test_sample_without_a_vector():
     del sample.pred_embedding
     with pytest.raises(DataFormatError, match="'match 0' has no 'pred_embedding'; StrategyProbe"):
         StrategyProbe().process(None, [sample.to_dict()])
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.booleans())
+def test_order_batches_and_processes_make_no_difference(check_splits, seed, matches, knowing):
+    samples = windows(matches, 3, knowing)
+    figures = check_splits(StrategyProbe, samples, np.random.default_rng(seed))
+    assert {name.split("/")[1] for name in figures} == set(NAMES)
+    assert all(math.isnan(value) or 0 <= value <= 1 for value in figures.values())
+
+
+@given(st.sampled_from([math.nan, math.inf, -1e30]))
+def test_what_is_missing_makes_no_difference(anything):
+    samples = windows(4, 4)
+    for sample in samples:
+        sample.present[::2, 1] = False
+    figures = evaluate(samples)
+    for sample in samples:
+        sample.positions[~sample.present] = anything
+    assert evaluate(samples) == figures
+
+
+@given(st.data())
+def test_broken_samples_are_refused(check_broken, data):
+    check_broken(StrategyProbe, windows(1, 1)[0], data, optional=("strategy", "has_strategy"))
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_vectors_that_are_no_numbers_are_refused(value):
+    samples = windows(2, 4)
+    samples[3].pred_embedding[0] = value
+    with pytest.raises(DataFormatError, match="'pred_embedding' holds nan or infinity"):
+        evaluate(samples)
