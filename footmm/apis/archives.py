@@ -227,6 +227,8 @@ def _danger(entry: zipfile.ZipInfo) -> str | None:
     # The upper half holds the mode where the archive was made on Unix, mostly 0 elsewhere.
     if stat.S_IFMT(entry.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is a link or a special file"
+    if entry.header_offset < 0:
+        return "begins before the archive does, which is damaged"
     if entry.flag_bits & _ENCRYPTED:
         return "is encrypted"
     if entry.compress_type not in _METHODS:

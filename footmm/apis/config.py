@@ -169,18 +169,21 @@ def _parse(file: Path, shown_as: Path) -> Config:
         ) from error
 
 
-def _config_chain(path: Path) -> list[Path]:
+def _config_chain(path: Path, heirs: tuple[Path, ...] = ()) -> list[Path]:
     """The config file and all files it inherits from, absolute; other packages' are left out."""
     # Links are kept: the paths in a file are meant as seen from where the user found it.
     path = Path(os.path.abspath(path))
+    if path in heirs:
+        raise ConfigError(f"config '{path}' inherits from itself")
     chain = [path]
     for base in _base_files(path):
         if "::" in base:
             continue
         base_path = path.parent / base
-        if not base_path.is_file():
+        # False as well for names that no disk takes.
+        if not os.path.isfile(base_path):
             raise ConfigError(f"config '{path}' inherits from '{base}', which does not exist")
-        chain += [file for file in _config_chain(base_path) if file not in chain]
+        chain += [file for file in _config_chain(base_path, (*heirs, path)) if file not in chain]
     return chain
 
 
@@ -188,14 +191,24 @@ def _base_files(path: Path) -> list[str]:
     base = _top_level_assignments(path).get("_base_")
     if base is None:
         return []
-    value = ast.literal_eval(base)
-    return [value] if isinstance(value, str) else list(value)
+    try:
+        value = ast.literal_eval(base)
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        value = None
+    bases = [value] if isinstance(value, str) else value
+    if not isinstance(bases, list | tuple) or not all(isinstance(name, str) for name in bases):
+        raise ConfigError(
+            f"config '{path}': '_base_' is {ast.unparse(base)[:80]}, not the name of a file or a "
+            "list of such names"
+        )
+    return list(bases)
 
 
 def _top_level_assignments(path: Path) -> dict[str, ast.expr]:
     try:
         module = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, UnicodeDecodeError) as error:
+    # ValueError: no text, or a NUL in it; the last two: brackets in brackets, without end.
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         raise ConfigError(f"config '{path}' is not valid Python: {error}") from error
     return {
         target.id: statement.value

@@ -28,17 +28,6 @@ PLAIN_DATA = {
     ("_codecs", "encode"),
 }
 
-#: A damaged pickle can also lead to wrong values, names and indices while it is read.
-_READ_ERRORS = (
-    OSError,
-    EOFError,
-    pickle.UnpicklingError,
-    ValueError,
-    AttributeError,
-    IndexError,
-    ImportError,
-)
-
 
 class PlainDataUnpickler(pickle.Unpickler):
     """Reads pickles of plain data and tensors only."""
@@ -78,8 +67,11 @@ def load_predictions(path: str | Path, required_keys: Sequence[str]) -> list[dic
     try:
         with open(path, "rb") as file:
             samples = PlainDataUnpickler(file).load()
-    except _READ_ERRORS as error:
-        raise DataFormatError(f"cannot read predictions from '{path}': {error}") from error
+    # A damaged file makes the unpickler fail in any way there is.
+    except Exception as error:
+        raise DataFormatError(
+            f"cannot read predictions from '{path}': {error or type(error).__name__}"
+        ) from error
     if not isinstance(samples, list) or not all(isinstance(sample, dict) for sample in samples):
         raise DataFormatError(
             f"'{path}' is no list of predictions; write it with tools/test.py --out"

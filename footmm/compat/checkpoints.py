@@ -111,15 +111,16 @@ def check_checkpoint_fits(checkpoint: dict[str, Any], model: nn.Module, path: st
         path: Where the checkpoint came from, for the message.
 
     Raises:
-        CheckpointError: Weights are missing, unexpected or of another shape.
+        CheckpointError: There are no weights by name, or some are missing, unexpected or of
+            another shape.
     """
     if is_model_wrapper(model):
         model = model.module
     wanted = model.state_dict()
-    found = {
-        re.sub(r"^module\.", "", name): value
-        for name, value in checkpoint.get("state_dict", checkpoint).items()
-    }
+    state = checkpoint.get("state_dict", checkpoint)
+    if not isinstance(state, Mapping) or not all(isinstance(name, str) for name in state):
+        raise CheckpointError(f"checkpoint '{path}' holds no weights by name in 'state_dict'")
+    found = {re.sub(r"^module\.", "", name): value for name, value in state.items()}
     lines = _differences(found, wanted)
     if lines:
         raise CheckpointError(
@@ -182,11 +183,35 @@ class AtomicLocalBackend(LocalBackend):
 def install_atomic_checkpoint_saving() -> None:
     """Make every local file that MMEngine writes, checkpoints above all, appear complete or not.
 
-    A SIGKILL during a write leaves the previous file and a hidden ``.<name>.<pid>.tmp``. The note
-    ``last_checkpoint`` does not go through MMEngine's file backends; see
-    :func:`find_resume_checkpoint`. Calling it again changes nothing.
+    A SIGKILL during a write leaves the previous file and a hidden ``.<name>.<pid>.tmp``, see
+    :func:`remove_partial_files`. The note ``last_checkpoint`` does not go through MMEngine's file
+    backends; see :func:`find_resume_checkpoint`. Calling it again changes nothing.
     """
     register_backend("local", AtomicLocalBackend, force=True, prefixes="")
+
+
+def remove_partial_files(folder: str | Path) -> None:
+    """Remove what killed processes had begun to write below a folder (:class:`AtomicLocalBackend`).
+
+    Files of other processes that are alive stay. This process, and no thread of it, is writing
+    there: a file with its number is of an earlier process, as in a restarted container.
+    """
+    for path in Path(folder).rglob(".*.tmp"):
+        writer = re.fullmatch(r"\..+\.(\d{1,9})\.tmp", path.name)
+        if writer and not _is_another_process(int(writer[1])):
+            path.unlink(missing_ok=True)
+
+
+def _is_another_process(number: int) -> bool:
+    if number == os.getpid():
+        return False
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
 
 
 @functools.cache

@@ -126,8 +126,9 @@ def read_json_object(path: Path) -> dict:
         DataFormatError: It is no valid json, or holds something else.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    # ValueError: no text, no json, or a number of thousands of digits.
+    except (OSError, ValueError, RecursionError) as error:
         raise DataFormatError(f"{path} is not valid JSON ({error}); download it again") from error
     if not isinstance(content, dict):
         raise DataFormatError(f"{path} holds a {type(content).__name__}, not an object")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from footmm.errors import DataFormatError
+
+#: Pixels, metres and areas are smaller; beyond, not all whole numbers are floats.
+_LARGEST_NUMBER = 2**53
 
 
 def read_entries(
@@ -109,8 +111,9 @@ def integer(entry: Mapping[str, Any], key: str, place: str) -> int:
         DataFormatError: It is something else.
     """
     value = entry.get(key)
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise DataFormatError(f"{place}: {key!r} is {value!r}, not a whole number")
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    if not is_whole or abs(value) >= _LARGEST_NUMBER:
+        raise DataFormatError(f"{place}: {key!r} is {repr(value)[:60]}, not a whole number")
     return value
 
 
@@ -124,7 +127,8 @@ def _has_shape(value: Any, shape: tuple[int, ...]) -> bool:
     # Written out, not with NumPy: a million small arrays would take minutes.
     if not shape:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return is_number and math.isfinite(value)
+        # Nothing that is compared with nan is smaller.
+        return is_number and abs(value) < _LARGEST_NUMBER
     if not isinstance(value, list) or len(value) != shape[0]:
         return False
     return all(_has_shape(part, shape[1:]) for part in value)

@@ -14,6 +14,9 @@ import numpy as np
 from footmm.datasets.rejected_boxes import NO_POSITIVE_SIZE, UNKNOWN_TRACK, Reject, refuse
 from footmm.errors import DataFormatError, DatasetNotFoundError
 
+MAX_FRAMES = 1_000_000
+"""A sequence has fewer frames: their numbers have up to six digits."""
+
 INFO_FILE, GAME_FILE, BOXES_FILE = "seqinfo.ini", "gameinfo.ini", "gt/gt.txt"
 
 HOW_TO_GET = (
@@ -26,6 +29,12 @@ _NUM_FIELDS = 6
 
 # The fields of the 3D form's world point, after a confidence.
 _WORLD_FIELDS = slice(7, 10)
+
+# Frames a second.
+_HIGHEST_RATE = 10_000
+
+# Beyond, not all whole numbers are floats.
+_LARGEST_NUMBER = 2.0**53
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,19 +138,26 @@ def read_sequence_info(folder: Path) -> SequenceInfo:
 
     Raises:
         DataFormatError: It is no ini file, or lacks a positive ``frameRate``, ``seqLength``,
-            ``imWidth`` or ``imHeight``.
+            ``imWidth`` or ``imHeight``, or ``seqLength`` is not less than :data:`MAX_FRAMES`.
     """
     file = folder / INFO_FILE
     info = read_section(file)
-    rate, length, width, height = (
-        _positive(info, key, file) for key in ("frameRate", "seqLength", "imWidth", "imHeight")
+    rate = _positive(info, "frameRate", file)
+    if rate > _HIGHEST_RATE:
+        raise DataFormatError(f"{file}: 'frameRate' is {rate:g}, no video's frames a second")
+    length, width, height = (
+        _positive_whole(info, key, file) for key in ("seqLength", "imWidth", "imHeight")
     )
+    if length >= MAX_FRAMES:
+        raise DataFormatError(
+            f"{file}: 'seqLength' is {length}, needs to be less than {MAX_FRAMES}"
+        )
     return SequenceInfo(
         folder=folder,
         name=info.get("name", folder.name),
         rate=rate,
-        num_frames=int(length),
-        image_size=(int(width), int(height)),
+        num_frames=length,
+        image_size=(width, height),
         image_folder=info.get("imDir", "img1"),
         image_suffix=info.get("imExt", ".jpg"),
     )
@@ -234,9 +250,16 @@ def _positive(info: Mapping[str, str], key: str, file: Path) -> float:
     return value
 
 
+def _positive_whole(info: Mapping[str, str], key: str, file: Path) -> int:
+    value = _positive(info, key, file)
+    if not value.is_integer():
+        raise DataFormatError(f"{file}: '{key}' is {info[key]}, needs to be whole")
+    return int(value)
+
+
 def _lines(file: Path) -> list[str]:
     try:
-        return file.read_text(encoding="utf-8").splitlines()
+        return file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise DataFormatError(f"{file} is no text ({error}); unzip it again") from error
 
@@ -246,7 +269,8 @@ def _parse_row(line: str, place: str) -> tuple[int, int, float, float, float, fl
         row = [float(text) for text in line.split(",")[:_NUM_FIELDS]]
     except ValueError:
         row = []
-    if len(row) < _NUM_FIELDS or not all(map(math.isfinite, row)):
+    # Nothing that is compared with nan is smaller.
+    if len(row) < _NUM_FIELDS or not all(abs(value) < _LARGEST_NUMBER for value in row):
         raise DataFormatError(f"{place}: {_explain_row(line)}")
     frame, track, *box = row
     if not (frame.is_integer() and track.is_integer()):
@@ -260,11 +284,13 @@ def _world_point(line: str, place: str) -> tuple[float, float, float]:
         return (math.nan, math.nan, math.nan)
     try:
         point = tuple(float(text) for text in fields)
-    except ValueError as error:
+    except ValueError:
+        point = (math.inf, math.inf, math.inf)
+    if any(abs(value) >= _LARGEST_NUMBER for value in point):
         raise DataFormatError(
             f"{place}: fields 8 to 10 are '{','.join(fields)[:80]}'; give the world point x, y, z "
             "in metres, or -1,-1,-1"
-        ) from error
+        )
     return (math.nan, math.nan, math.nan) if point == (-1.0, -1.0, -1.0) else point
 
 

@@ -19,7 +19,7 @@ class Windows(Protocol):
         """Return a window."""
 
     def shuffled(self, count: int, rng: np.random.Generator) -> np.ndarray:
-        """The first windows in a random order that makes every block once."""
+        """The first windows, ``(count,)``, in a random order that makes every block once."""
 
 
 class SyntheticWindowsDataset(BaseDataset):
@@ -73,7 +73,7 @@ class SyntheticWindowsDataset(BaseDataset):
         return [dict(window=number) for number in range(self.num_samples)]
 
     def shuffled(self, rng: np.random.Generator) -> np.ndarray:
-        """All indices in a random order that makes every block once."""
+        """All N indices, ``(N,)``, in a random order that makes every block once."""
         self.full_init()
         return self._windows.shuffled(len(self), rng)
 

@@ -57,7 +57,15 @@ def pixel_angle(ray_jacobian: Tensor) -> Tensor:
 
 
 def size_depth(angle: Tensor, radius: float | Tensor) -> Tensor:
-    """Return how far a ball is that is seen under an angle, at most :data:`FARTHEST` metres."""
+    """Return how far a ball is that is seen under an angle.
+
+    Args:
+        angle: Any shape, radians.
+        radius: Metres; scalar, or of a shape that broadcasts to that of ``angle``.
+
+    Returns:
+        The same shape, at most :data:`FARTHEST` metres.
+    """
     return (radius / torch.sin(0.5 * angle.clamp(min=1e-6, max=3.0))).clamp(_NEAREST, FARTHEST)
 
 
@@ -86,7 +94,13 @@ def size_points(
 
 
 def ground_points(origins: Tensor, rays: Tensor, height: float | Tensor) -> Tensor:
-    """Return where rays are at a height, ``(B..., T, 3)``; nan where they never are."""
+    """Return where rays are at a height, ``(B..., T, 3)``; nan where they never are.
+
+    Args:
+        origins: ``(B..., T, 3)``, metres.
+        rays: ``(B..., T, 3)``, of any length.
+        height: Metres, scalar.
+    """
     steps = (height - origins[..., 2:]) / rays[..., 2:]
     meets = (steps > 0) & steps.isfinite()
     points = origins + steps * rays
@@ -300,7 +314,7 @@ class FitWindow:
     rolls: bool = False
 
     def kernel(self, steps: Tensor) -> Tensor:
-        """Return the weights of frames so many steps after the one in question."""
+        """Return the weights, in any shape, of frames so many steps after the one in question."""
         reach = torch.where(steps < 0, self.before + 1.0, self.after + 1.0)
         return (1.0 - steps.abs() / reach).clamp(min=0.0)
 
@@ -442,8 +456,8 @@ class BallisticFits:
         """What frames tell if the ball is on the ground."""
         eye = torch.eye(3).to(sight.information)
         level = (weights / _ROLLING_DEVIATION**2)[..., None, None] * torch.outer(eye[2], eye[2])
-        ground = torch.zeros_like(sight.point)
-        ground[..., 2] = self.physics.radius - sights.center_height[..., None]
+        height = self.physics.radius - sights.center_height[..., None, None]
+        ground = (height * eye[2]).expand_as(sight.point)
         pulled = sight.information @ sight.point[..., None] + level @ ground[..., None]
         # A frame without weight tells nothing, so any point will do.
         joined = sight.information + level

@@ -132,17 +132,20 @@ class BallPhysics:
 
     @property
     def radius(self) -> float | Tensor:
-        """Metres."""
+        """Metres, scalar."""
         return self.circumference / (2.0 * math.pi)
 
     @property
     def air_factor(self) -> float | Tensor:
-        """Deceleration by air over (coefficient x speed squared), 1/m."""
+        """Deceleration by air over (coefficient x speed squared), 1/m, scalar."""
         return 0.5 * self.air_density * math.pi * self.radius**2 / self.mass
 
     @property
     def rolling_drag(self) -> float | Tensor:
-        """Deceleration of a rolling ball by air over speed squared, 1/m (spin parameter 1)."""
+        """Deceleration of a rolling ball by air over speed squared, 1/m, scalar.
+
+        Its spin parameter is 1.
+        """
         return self.air_factor * (self.drag + self.spin_drag) / (1.0 + self.inertia)
 
 

@@ -99,7 +99,7 @@ class CameraBatch(NamedTuple):
         return CameraBatch(*(part[index : index + 1] for part in self))
 
     def view(self, centre: np.ndarray) -> View:
-        """The cameras with their principal point, as observations see them."""
+        """The cameras with their principal point ``(2,)``, pixels, as observations see them."""
         shift = -(self.rotation @ self.position[..., None])
         return View(
             np.concatenate([self.rotation, shift], axis=-1),

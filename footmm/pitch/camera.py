@@ -33,6 +33,9 @@ SOCCERNET_IMAGE_SIZE = (960, 540)
 #: ``SoccerNet.Evaluation.utils_calibration.Camera.project_point``.
 MIN_DEPTH = 1e-3
 
+#: Pixels, metres, degrees and coefficients of every real camera are smaller.
+_LARGEST_NUMBER = 1e9
+
 
 @dataclass(frozen=True, eq=False)
 class Camera:
@@ -171,7 +174,10 @@ class Camera:
         return cls(*views, tuple(image_size), lens)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Return ``intrinsics``, ``rotation``, ``position`` and the parameters of the lens."""
+        """Return ``intrinsics``, ``rotation``, ``position`` and the parameters of the lens.
+
+        Their shapes are those of :class:`Camera` and of the lens.
+        """
         names = ("intrinsics", "rotation", "position")
         parts = {name: getattr(self, name) for name in names}
         parts |= {} if self.lens is None else vars(self.lens)
@@ -195,27 +201,32 @@ class Camera:
             The camera, ``B...`` empty.
 
         Raises:
-            DataFormatError: A key is missing or holds something else than numbers.
+            DataFormatError: A key is missing or holds something else than numbers, or a focal
+                length is not positive.
         """
         angles = (f"{name}_degrees" for name in ("pan", "tilt", "roll"))
-        pan, tilt, roll = (torch.deg2rad(_number(parameters, key)) for key in angles)
+        pan, tilt, roll = (torch.deg2rad(_numbers(parameters, key, ())) for key in angles)
         focal_length = torch.stack(
-            [_number(parameters, f"{axis}_focal_length") for axis in ("x", "y")]
+            [_numbers(parameters, f"{axis}_focal_length", ()) for axis in ("x", "y")]
         )
+        if not bool((focal_length > 0).all()):
+            raise DataFormatError(
+                f"the focal lengths of the camera are {focal_length.tolist()}, need to be positive"
+            )
         lens = BrownConradyLens(
-            _number(parameters, "radial_distortion", 6),
-            _number(parameters, "tangential_distortion", 2),
-            _number(parameters, "thin_prism_distortion", 4),
+            _numbers(parameters, "radial_distortion", (6,)),
+            _numbers(parameters, "tangential_distortion", (2,)),
+            _numbers(parameters, "thin_prism_distortion", (4,)),
         )
         is_pinhole = not any(bool(part.any()) for part in vars(lens).values())
         return cls.from_pan_tilt_roll(
-            soccernet_to_world(_number(parameters, "position_meters", 3)),
+            soccernet_to_world(_numbers(parameters, "position_meters", (3,))),
             pan,
             math.pi / 2 - tilt,
             roll,
             focal_length,
             image_size,
-            _number(parameters, "principal_point", 2),
+            _numbers(parameters, "principal_point", (2,)),
             None if is_pinhole else lens,
         )
 
@@ -267,16 +278,14 @@ class Camera:
         Raises:
             DataFormatError: A key is missing or holds something else than numbers.
         """
-        size = int(_number(image, "width")), int(_number(image, "height"))
-        matrix = _number(image, "camera_matrix")
-        if matrix.shape != (3, 4):
-            raise DataFormatError(f"'camera_matrix' is {tuple(matrix.shape)}, needs to be (3, 4)")
+        size = int(_numbers(image, "width", ())), int(_numbers(image, "height", ()))
+        matrix = _numbers(image, "camera_matrix", (3, 4))
         determinant = torch.linalg.det(matrix[:, :3])
         if not bool(determinant.isfinite() & (determinant != 0)):
             raise DataFormatError(f"'camera_matrix' has the determinant {float(determinant)}")
         matrix = matrix / (determinant.sign() * determinant.abs() ** (1 / 3))
         rotation, translation = matrix[:, :3], matrix[:, 3]
-        lens = PolynomialLens(_number(image, "dist_poly"), _number(image, "undist_poly"))
+        lens = PolynomialLens(_numbers(image, "dist_poly"), _numbers(image, "undist_poly"))
         return cls(
             _synloc_intrinsics(size),
             synloc_to_world(rotation),
@@ -562,17 +571,21 @@ def _part(parts: Mapping[str, Tensor], name: str) -> Tensor:
     return parts[name]
 
 
-def _number(parameters: dict[str, Any], key: str, count: int | None = None) -> Tensor:
+def _numbers(parameters: dict[str, Any], key: str, shape: tuple[int, ...] | None = None) -> Tensor:
+    """Return numbers of a camera's json, of a shape; without it, a list of any length."""
     if key not in parameters:
         raise DataFormatError(f"the camera has no {key!r}; it has {sorted(parameters)}")
     try:
         values = torch.as_tensor(parameters[key], dtype=torch.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise DataFormatError(
-            f"{key!r} of the camera is {parameters[key]!r}, not numbers"
+            f"{key!r} of the camera is {str(parameters[key])[:80]!r}, not numbers"
         ) from error
-    if count is not None and values.shape != (count,):
+    fits = values.ndim == 1 and len(values) if shape is None else values.shape == shape
+    if not fits or not bool((values.abs() < _LARGEST_NUMBER).all()):
+        count = "some" if shape is None else " x ".join(map(str, shape)) or "1"
         raise DataFormatError(
-            f"{key!r} of the camera needs {count} numbers, it is {parameters[key]!r}"
+            f"{key!r} of the camera is {str(parameters[key])[:80]}, needs {count} numbers below "
+            f"{_LARGEST_NUMBER:g}"
         )
     return values

@@ -79,7 +79,7 @@ def draw_pitch(
             it.
 
     Returns:
-        A new image.
+        A new image, like ``image``.
 
     Raises:
         DataFormatError: The camera is for another image size, or is a batch.
@@ -114,7 +114,7 @@ def draw_keypoints(
         radius: Of the points, pixels.
 
     Returns:
-        A new image.
+        A new image, like ``image``.
     """
     image = image.copy()
     shown = np.flatnonzero(visible)
@@ -147,7 +147,7 @@ def draw_ground_markings(
         thickness: Of the lines, pixels.
 
     Returns:
-        A new image.
+        A new image, like ``image``.
     """
     image = image.copy()
     reach = np.array(image.shape[1::-1])

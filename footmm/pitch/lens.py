@@ -28,7 +28,7 @@ _NEWTON_TOLERANCE = 1e-8
 
 
 def as_tensor(values: Any) -> Tensor:
-    """Return tensors as they are, and all else as a float64 tensor."""
+    """Return tensors of any shape as they are, and all else as a float64 tensor."""
     return values if isinstance(values, Tensor) else torch.as_tensor(np.asarray(values, float))
 
 

@@ -91,10 +91,10 @@ class Model(Protocol):
     """What Levenberg-Marquardt needs to know. A state is a tuple of arrays ``(B, ...)``."""
 
     def retract(self, state: State, update: np.ndarray) -> State:
-        """The state after an update ``(B, P)``."""
+        """The state, whose arrays are ``(B, ...)``, after an update ``(B, P)``."""
 
     def view(self, state: State) -> View:
-        """The state, seen from the observations."""
+        """The state, whose arrays are ``(B, ...)``, seen from the observations."""
 
     def directions(self, state: State, view: View) -> np.ndarray:
         """Derivatives ``(B, 14, P)`` of the view by an update that is zero."""
@@ -167,7 +167,14 @@ def _problem(
 def levenberg_marquardt(
     model: Model, state: State, seen: Observations, settings: RefinementSettings
 ) -> Solution:
-    """Minimise the cost of every item (Marquardt's scaling, damping by factors of ten)."""
+    """Minimise the cost of every item (Marquardt's scaling, damping by factors of ten).
+
+    Args:
+        model: What is fitted.
+        state: Where to begin; its arrays are ``(B, ...)``, of B items.
+        seen: The observations.
+        settings: Kernel and stopping rule.
+    """
     with np.errstate(all="ignore"):
         return _minimise(model, state, seen, settings)
 

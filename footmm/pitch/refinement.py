@@ -163,7 +163,7 @@ class _HomographyModel:
         return directions.transpose(0, 2, 1)
 
     def penalties(self, state: State) -> tuple[np.ndarray, np.ndarray]:
-        """None."""
+        """None: residuals ``(B, 0)`` and derivatives ``(B, 0, 8)`` of B states ``(B, ...)``."""
         return np.zeros((len(state[0]), 0)), np.zeros((len(state[0]), 0, 8))
 
 
@@ -198,7 +198,15 @@ class CameraModel:
         return [i for name in self.parameters for i in range(8)[_CAMERA_COLUMNS[name]]]
 
     def retract(self, state: State, update: np.ndarray) -> State:
-        """Turn by a rotation vector in the camera frame and add the rest."""
+        """Turn by a rotation vector in the camera frame and add the rest.
+
+        Args:
+            state: As in :meth:`view`.
+            update: ``(B, P)``.
+
+        Returns:
+            As in :meth:`view`.
+        """
         rotation, zoom, position, radial = state
         update = self._update(update)
         return (
@@ -209,7 +217,12 @@ class CameraModel:
         )
 
     def view(self, state: State) -> View:
-        """Project to the normalised plane of the camera."""
+        """Project to the normalised plane of the camera.
+
+        Args:
+            state: Rotations ``(B, 3, 3)``, logarithms of the zoom ``(B,)``, positions ``(B, 3)``,
+                metres, and radial distortions of B cameras.
+        """
         rotation, zoom, position, radial = state
         shift = -(rotation @ position[..., None])
         projection = np.concatenate([rotation, shift], axis=-1)
@@ -227,7 +240,14 @@ class CameraModel:
         return flat[..., self._columns]
 
     def penalties(self, state: State) -> tuple[np.ndarray, np.ndarray]:
-        """The prior's."""
+        """The prior's.
+
+        Args:
+            state: As in :meth:`view`.
+
+        Returns:
+            Residuals ``(B, Q)``, pixels, and derivatives ``(B, Q, P)``.
+        """
         rotation, zoom, position, radial = state
         if self.prior is None:
             return np.zeros((len(zoom), 0)), np.zeros((len(zoom), 0, len(self._columns)))

@@ -25,7 +25,7 @@ TINY_DATASETS: dict[str, dict[str, Any]] = {
     for dataset in ("SyntheticReIDDataset", "SyntheticMarket1501Dataset")
 } | {
     "SyntheticDetectionDataset": dict(num_samples=4, image_size=(320, 180)),
-    "SyntheticHomographyDataset": dict(num_samples=8),
+    "SyntheticHomographyDataset": dict(num_samples=4),
     "SyntheticSynLocDataset": dict(num_samples=4, image_size=(320, 180)),
 }
 
@@ -49,6 +49,28 @@ TINY_SAMPLERS: dict[str, tuple[dict[str, Any], int]] = {
     for sampler in ("PKSampler", "ActionSampler")
 }
 
+#: Keys of the width of a layer, wherever they stand in a model's config.
+WIDTHS = (
+    "base_channels",
+    "channels",
+    "conv_out_channels",
+    "embed_dims",
+    "feat_channels",
+    "feedforward_channels",
+    "in_channels",
+    "num_channels",
+    "num_feats",
+    "out_channels",
+    "stem_channels",
+)
+#: Widths that a part has where its config states none.
+IMPLIED_WIDTHS = {
+    name: dict(base_channels=64, stem_channels=64) for name in ("mmdet.ResNet", "mmpose.ResNet")
+}
+
+#: Backbones whose width their config does not decide.
+ONE_WIDTH = ("EfficientNetLite", "OSNet", "ReIDResNet")
+
 
 def shrink_config(config: Config, folder: str | Path, epochs: int = 1) -> Config:
     """A copy of a config that trains in seconds: tiny synthetic data, one epoch, no workers.
@@ -71,14 +93,57 @@ def shrink_config(config: Config, folder: str | Path, epochs: int = 1) -> Config
         for dataset in _datasets(config[name].dataset):
             dataset.update({key: str(folder / "real") for key in _PLACES if key in dataset})
             dataset.update(TINY_GENERATORS.get(dataset.type, {}))
+            if dataset.type == "RepeatDataset":
+                dataset.times = 1
             if dataset.type in TINY_DATASETS:
                 dataset.update(TINY_DATASETS[dataset.type], data_root=str(folder / "synthetic"))
     return config
 
 
+def narrow_model(config: Config, factor: int = 8) -> Config:
+    """A copy of a config whose networks are narrow, and else as deep and as connected as before.
+
+    All widths that the config states shrink together: what did not fit still does not. A model
+    whose backbone comes in one width stays as it is.
+
+    Args:
+        config: A config of footmm.
+        factor: What widths are divided by.
+
+    Returns:
+        The config of the narrow model; published weights do not fit it.
+    """
+    config = copy.deepcopy(config)
+    if config.model.get("backbone", {}).get("type") in ONE_WIDTH:
+        return config
+    for part in _parts(config.model):
+        for name, width in IMPLIED_WIDTHS.get(part.get("type"), {}).items():
+            part.setdefault(name, width)
+        # The rest of a part with a widen_factor is multiplied by it.
+        names = ("widen_factor",) if "widen_factor" in part else WIDTHS
+        part.update({name: _divided(part[name], factor) for name in names if name in part})
+    return config
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """A model's config and those of its parts."""
+    if isinstance(value, dict):
+        yield value
+    if isinstance(value, (dict, list, tuple)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _parts(inner)
+
+
+def _divided(width: Any, factor: int) -> Any:
+    if isinstance(width, (list, tuple)):
+        return type(width)(_divided(item, factor) for item in width)
+    return width / factor if isinstance(width, float) else width // factor
+
+
 def _shrink_loader(loader: Any) -> None:
     loader.num_workers = 0
-    loader.pop("worker_init_fn", None)
+    for name in ("worker_init_fn", "persistent_workers"):  # of workers that there are none of
+        loader.pop(name, None)
     arguments, batch_size = TINY_SAMPLERS.get(loader.sampler.type, ({}, 4))
     loader.sampler.update(arguments)
     loader.batch_size = batch_size

@@ -32,6 +32,7 @@ from footmm.compat.checkpoints import (
     install_atomic_checkpoint_saving,
     install_safe_checkpoint_loading,
     load_checkpoint_file,
+    remove_partial_files,
 )
 from footmm.errors import CheckpointError
 
@@ -306,6 +307,18 @@ def test_a_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
     assert path.read_bytes() == b"old"
     assert sorted(file.name for file in path.parent.iterdir()) == ["x.pth", "x.txt"]
     assert path.with_suffix(".txt").read_text() == "text"
+
+
+def test_partial_files_of_the_dead_are_removed_and_of_the_living_kept(tmp_path):
+    dead = tmp_path / "pictures" / ".a.png.999999999.tmp"  # no process has such a number
+    earlier_start = tmp_path / f".epoch_1.pth.{os.getpid()}.tmp"
+    living = tmp_path / f".epoch_1.pth.{os.getppid()}.tmp"
+    of_others = tmp_path / ".notes.tmp"
+    dead.parent.mkdir()
+    for path in (dead, earlier_start, living, of_others):
+        path.touch()
+    remove_partial_files(tmp_path)
+    assert [path.exists() for path in (dead, earlier_start, living, of_others)] == [0, 0, 1, 1]
 
 
 def test_mmengine_saves_through_the_atomic_backend(installed, tmp_path, monkeypatch):

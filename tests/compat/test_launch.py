@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
+from functools import partial
 
 import mmengine.device
 import pytest
 import torch
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
 from torch import distributed
 
 from footmm.compat import launch
 from footmm.compat.launch import init_distributed, model_wrapper_cfg, select_device
 from footmm.errors import ConfigError
-
-TRAINING = """
-import json, sys
-from pathlib import Path
-
-import torch
-from mmengine.model import BaseModel
-from mmengine.runner import Runner
-
-from footmm.compat.launch import init_distributed, model_wrapper_cfg, select_device
-
-work_dir = Path(sys.argv[1])
+from footmm.testing import run_ranks
 
 
 class TinyModel(BaseModel):
@@ -38,56 +28,49 @@ class TinyModel(BaseModel):
         return {"loss": self.linear(torch.stack(inputs)).square().mean()}
 
 
-device = select_device("cpu")
-init_distributed("pytorch", device)
-rank = torch.distributed.get_rank()
-torch.manual_seed(rank)  # data parallel starts all ranks with the weights of rank 0
-model = TinyModel()
-torch.manual_seed(0)
-start = torch.nn.Linear(2, 1).weight.tolist()
-runner = Runner(
-    model=model,
-    work_dir=str(work_dir),
-    train_dataloader={
-        "batch_size": 2,
-        "dataset": [{"inputs": torch.tensor([i, 1.0])} for i in range(8)],
-        "sampler": {"type": "DefaultSampler", "shuffle": False},
-    },
-    train_cfg={"by_epoch": True, "max_epochs": 1},
-    optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.01}},
-    cfg={"model_wrapper_cfg": model_wrapper_cfg(device)},
-    launcher="pytorch",
-    log_level="ERROR",
-    experiment_name="two",
-)
-runner.train()
-linear = runner.model.module.linear
-result = {"start": start, "weight": linear.weight.tolist(), "bias": linear.bias.tolist()}
-(work_dir / f"rank{rank}.json").write_text(json.dumps(result))
-"""
+def train_one_of_two(rank, work_dir):
+    """What a process that torchrun has started does; it writes the weights that it ends with."""
+    device = select_device("cpu")
+    init_distributed("pytorch", device)
+    torch.manual_seed(rank)  # data parallel starts all ranks with the weights of rank 0
+    runner = Runner(
+        model=TinyModel(),
+        work_dir=str(work_dir),
+        train_dataloader={
+            "batch_size": 2,
+            "dataset": [{"inputs": torch.tensor([i, 1.0])} for i in range(8)],
+            "sampler": {"type": "DefaultSampler", "shuffle": False},
+        },
+        train_cfg={"by_epoch": True, "max_epochs": 1},
+        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.01}},
+        cfg={"model_wrapper_cfg": model_wrapper_cfg(device)},
+        launcher="pytorch",
+        log_level="ERROR",
+        experiment_name="two",
+    )
+    runner.train()
+    linear = runner.model.module.linear
+    result = {"weight": linear.weight.tolist(), "bias": linear.bias.tolist()}
+    (work_dir / f"rank{rank}.json").write_text(json.dumps(result))
 
 
 def test_two_processes_train_as_one_with_the_whole_batch(tmp_path):
-    script = tmp_path / "train.py"
-    script.write_text(TRAINING)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", "--standalone"]
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path), OMP_NUM_THREADS="1")
-    done = subprocess.run(
-        [*command, str(script), str(tmp_path)], capture_output=True, text=True, env=environment
-    )
-    assert done.returncode == 0, done.stderr
+    log = tmp_path / "log"
+    ends = run_ranks(log, 2, partial(train_one_of_two, work_dir=tmp_path))
+    assert ends == [0, 0], log.read_text()
     first, second = (json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in (0, 1))
     assert first == second
 
     torch.manual_seed(0)
     linear = torch.nn.Linear(2, 1)
+    start = linear.weight.tolist()
     optimizer = torch.optim.SGD(linear.parameters(), lr=0.01)
     for batch in ([0, 1, 2, 3], [4, 5, 6, 7]):  # rank 0 sees the even items, rank 1 the odd ones
         loss = linear(torch.tensor([[i, 1.0] for i in batch])).square().mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert first["weight"] != first["start"]
+    assert first["weight"] != start
     torch.testing.assert_close(torch.tensor(first["weight"]), linear.weight.detach())
     torch.testing.assert_close(torch.tensor(first["bias"]), linear.bias.detach())
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import runpy
 from pathlib import Path
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from footmm.apis.config import load_config
 from footmm.apis.predictions import load_predictions
 from footmm.structures.localised_athletes import LocalisedAthletes
-from footmm.testing import shrink_config
+from footmm.testing import narrow_model, run_forks, shrink_config
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,27 +24,24 @@ def config(tmp_path):
     )
     config.model.backbone.init_cfg = None
     path = tmp_path / "tiny.py"
-    shrink_config(config, tmp_path, epochs=2).dump(path)
+    narrow_model(shrink_config(config, tmp_path, epochs=2)).dump(path)
     return path
 
 
-def run(tool, *arguments):
-    done = subprocess.run(
-        [sys.executable, ROOT / "tools" / tool, *arguments],
-        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        text=True,
-        capture_output=True,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout + done.stderr
+def run(log, tool, *arguments):
+    main = runpy.run_path(str(ROOT / "tools" / tool))["main"]
+    [end] = run_forks(log, lambda: main([str(argument) for argument in arguments]))
+    assert end == 0, log.read_text()[-3000:]
+    return log.read_text()
 
 
 def test_trains_and_predicts(config, tmp_path):
-    printed = run("train.py", config)
+    printed = run(tmp_path / "training.log", "train.py", config)
     assert "the training pipeline is switched at epoch 2" in printed
     predictions = tmp_path / "predictions.pkl"
     checkpoint = tmp_path / "work/epoch_2.pth"
-    printed = run("test.py", config, checkpoint, "--out", predictions)
+    log = tmp_path / "test.log"
+    printed = run(log, "test.py", config, checkpoint, "--out", predictions)
     assert "synloc/mAP_locsim" in printed
     # Nothing is found after two steps, so there is no threshold to carry, and the test says so.
     assert "these weights carry none from a validation" in " ".join(printed.split())

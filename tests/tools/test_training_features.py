@@ -34,6 +34,7 @@ def train_with(folder, tmp_path) -> Callable[..., Runner]:
     def run(epochs: int = 1, validate: bool = False, **lines) -> Runner:
         config = shrink_config(load_config(CONFIG), folder, epochs=epochs)
         config.work_dir = str(tmp_path / "work")
+        config.default_hooks.pop("pictures")
         config.merge_from_dict(lines)
         if not validate:
             config.val_cfg = config.val_dataloader = config.val_evaluator = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import zipfile
@@ -30,6 +29,9 @@ RATE = 50.0
 """Samples a second of the format."""
 
 SOURCE = "hawkeye"
+
+#: Metres from the centre spot; no ball has been further away.
+_FURTHEST = 1000.0
 
 _HOW_TO_GET = (
     "give Hawk-Eye's *.samples.ball, or a zip of them; kloppy's test files hold a sample, "
@@ -186,22 +188,57 @@ def read_hawkeye_ball(path: str | os.PathLike[str]) -> list[np.ndarray]:
         raise DatasetNotFoundError(f"no file {path}: {_HOW_TO_GET}")
     if path.suffix != ".zip":
         return _parse_ball(path.read_bytes(), str(path))
-    with zipfile.ZipFile(path) as archive:
-        names = [name for name in archive.namelist() if name.endswith(".samples.ball")]
-        if not names:
-            raise DataFormatError(f"{path} holds no *.samples.ball")
-        return [run for name in names for run in _parse_ball(archive.read(name), name)]
+    contents = _read_zip(path)
+    if not contents:
+        raise DataFormatError(f"{path} holds no *.samples.ball")
+    return [
+        run for name, content in contents.items() for run in _parse_ball(content, f"{path}, {name}")
+    ]
 
 
-def _parse_ball(content: bytes, name: str) -> list[np.ndarray]:
+def _read_zip(path: Path) -> dict[str, bytes]:
     try:
-        samples = json.load(io.BytesIO(content))["samples"]["ball"]
+        with zipfile.ZipFile(path) as archive:
+            names = [name for name in archive.namelist() if name.endswith(".samples.ball")]
+            return {name: archive.read(name) for name in names}
+    # A damaged archive makes zipfile fail in any way there is.
+    except Exception as error:
+        raise DataFormatError(
+            f"{path} is truncated, damaged or no zip archive ({error}); copy it again"
+        ) from error
+
+
+def _parse_ball(content: bytes, place: str) -> list[np.ndarray]:
+    try:
+        samples = json.loads(content)["samples"]["ball"]
         time = np.array([sample["time"] for sample in samples], dtype=float)
-        positions = np.array([sample["pos"] for sample in samples], dtype=float).reshape(-1, 3)
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataFormatError(f"{name} is not a Hawk-Eye ball file: {error!r}") from error
+        positions = np.array([sample["pos"] for sample in samples], dtype=float)
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        raise DataFormatError(f"{place} is not a Hawk-Eye ball file: {error!r}") from error
+    if not len(time):
+        return []
+    if time.ndim != 1 or positions.shape != (len(time), 3):
+        raise DataFormatError(f"{place}: a sample has one 'time' and a 'pos' of x, y, z")
+    _check_samples(time, positions, place)
     gaps = np.flatnonzero(np.diff(time) > 1.5 / RATE) + 1
     return np.split(positions, gaps)
+
+
+def _check_samples(time: np.ndarray, positions: np.ndarray, place: str) -> None:
+    # Negated, so that what is not a number is an error too.
+    far = ~(np.abs(positions) < _FURTHEST).all(1)
+    if far.any():
+        number = int(far.argmax())
+        raise DataFormatError(
+            f"{place}: sample {number} has the ball at {positions[number].tolist()}; give x, y, z "
+            "in metres from the centre spot"
+        )
+    back = ~(np.diff(time, prepend=-np.inf) > 0)
+    if back.any():
+        raise DataFormatError(
+            f"{place}: the time of sample {int(back.argmax())} is {time[back][0]}, not later than "
+            "that of the one before; samples are duplicated or out of order"
+        )
 
 
 def _velocities(positions: np.ndarray, rate: float) -> np.ndarray:

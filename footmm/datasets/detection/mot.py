@@ -56,6 +56,6 @@ class MOTDataset(SequenceDataset):
         super().__init__(data_root, **kwargs)
 
     def read_sequence(self, folder: Path) -> tuple[MOTSequence, np.ndarray]:
-        """Return a sequence, and the labels of its boxes."""
+        """Return a sequence, and the labels of its ``N`` boxes, ``(N,)``."""
         sequence = read_mot_sequence(folder, self.every, self._rejected.add)
         return sequence, np.full(len(sequence.boxes), self._label)

@@ -12,14 +12,11 @@ from typing import Any
 import numpy as np
 
 from footmm.datasets.detection.base import DetectionDataset
-from footmm.datasets.mot import HOW_TO_GET, INFO_FILE, MOTSequence, list_sequences
-from footmm.errors import ConfigError, DataFormatError, did_you_mean
+from footmm.datasets.mot import HOW_TO_GET, MAX_FRAMES, MOTSequence, list_sequences
+from footmm.errors import ConfigError, did_you_mean
 
 OTHER = -1
 """The label of boxes that are none of our classes."""
-
-# The id of an image is the number of its sequence times this, plus its frame.
-_MAX_FRAMES = 1_000_000
 
 
 class SequenceDataset(DetectionDataset):
@@ -79,15 +76,10 @@ class SequenceDataset(DetectionDataset):
         for frame, box, label, place in zip(*columns, sequence.places(), strict=True):
             if label != OTHER:
                 instances[frame].append({"bbox": box, "bbox_label": label, "place": place})
-        if sequence.num_frames >= _MAX_FRAMES:
-            raise DataFormatError(
-                f"{sequence.folder / INFO_FILE}: 'seqLength' is {sequence.num_frames}, needs to be "
-                f"less than {_MAX_FRAMES}"
-            )
         width, height = sequence.image_size
         for frame in range(1, sequence.num_frames + 1, self.every):
             yield {
-                "img_id": number * _MAX_FRAMES + frame,
+                "img_id": number * MAX_FRAMES + frame,
                 "img_path": str(sequence.image_path(frame)),
                 "height": height,
                 "width": width,

@@ -54,7 +54,7 @@ class SoccerNetTrackingDataset(SequenceDataset):
         super().__init__(data_root, split, **kwargs)
 
     def read_sequence(self, folder: Path) -> tuple[MOTSequence, np.ndarray]:
-        """Return a sequence, and the labels of its boxes."""
+        """Return a sequence, and the labels of its ``N`` boxes, ``(N,)``."""
         sequence, descriptions = read_described_sequence(folder, self.every, self._rejected.add)
         labels = {track: _label_of(text) for track, text in descriptions.items()}
         return sequence, np.array([labels[track] for track in sequence.tracks.tolist()], np.int64)

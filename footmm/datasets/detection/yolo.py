@@ -100,8 +100,9 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise DatasetNotFoundError(f"{file} does not exist. {_HOW_TO_GET}")
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        content = yaml.safe_load(file.read_text(encoding="utf-8-sig"))
+    # ValueError: no text, or a date that is none.
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         raise DataFormatError(f"{file} is not valid YAML ({error}); export it again") from error
     if not isinstance(content, dict):
         raise DataFormatError(f"{file} holds a {type(content).__name__}, not keys and values")
@@ -172,7 +173,7 @@ def _read_objects(
     if not file.is_file():
         return
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
         raise DataFormatError(f"{file} is no text ({error}); export it again") from error
     for number, line in enumerate(lines, start=1):

@@ -103,7 +103,7 @@ class TacticsDataset(BaseDataset):
             known = sum(name in sheet.players for name in tracks.agent_ids)
             if not known:
                 raise DataFormatError(
-                    f"TacticsDataset: the sheet of match '{tracks.match}' "
+                    f"TacticsDataset({self.data_root}): the sheet of match '{tracks.match}' "
                     f"({self._sources[0]['files']}) names none of the players of its tracks, "
                     f"e.g. {', '.join(tracks.agent_ids[:3])}; do they belong together?"
                 )

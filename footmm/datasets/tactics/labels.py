@@ -36,6 +36,10 @@ def no_labels(num_frames: int, num_agents: int) -> dict[str, np.ndarray]:
     Args:
         num_frames: Frames of the window.
         num_agents: Agents of the window.
+
+    Returns:
+        Int64, 0: ``formation`` ``(2,)``, ``role`` ``(num_agents,)`` and ``strategy``
+        ``(num_frames, 2)``; and after ``has_`` the same shapes, bool, False.
     """
     shapes = dict(formation=(2,), role=(num_agents,), strategy=(num_frames, 2))
     labels = {name: np.zeros(shape, np.int64) for name, shape in shapes.items()}

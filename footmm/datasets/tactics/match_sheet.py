@@ -88,6 +88,9 @@ class MatchSheet:
             agent_ids: Names of the agents; empty where a place is not taken.
             num_frames: Frames of the window.
             num_observed: Frames in which formation and roles have to hold.
+
+        Returns:
+            Of the shapes of :func:`footmm.datasets.tactics.labels.no_labels`.
         """
         labels = no_labels(num_frames, len(agent_ids))
         span = None if seconds is None else (float(seconds[0]), float(seconds[num_observed - 1]))

@@ -16,7 +16,7 @@ from mmengine.logging import print_log
 from scipy.optimize import linear_sum_assignment
 
 from footmm.datasets.agent_windows import WINDOW_TEAM
-from footmm.datasets.tactics.kloppy_sheets import SHEET_PROVIDERS, sheet_of
+from footmm.datasets.tactics.kloppy_sheets import SHEET_PROVIDERS, damage_explained, sheet_of
 from footmm.datasets.tactics.labels import TACTICS_METAINFO
 from footmm.datasets.tactics.match_sheet import MatchSheet
 from footmm.errors import ConfigError, DataFormatError, DatasetNotFoundError
@@ -111,7 +111,8 @@ class StatsBombTacticsDataset(BaseDataset):
             )
         if not windows:
             raise DataFormatError(
-                f"StatsBombTacticsDataset: no {self.num_observed} consecutive freeze frames of "
+                f"StatsBombTacticsDataset({self.data_root}): no {self.num_observed} consecutive "
+                "freeze frames of "
                 f"{', '.join(self.matches)} are at most max_gap_s={self.max_gap_s:g} apart"
             )
         return windows
@@ -170,7 +171,7 @@ class FreezeFrames:
     def __init__(self, events: Sequence[Any], pitch: PitchDimensions) -> None:
         self.period = np.array([event.period.id for event in events])
         self.seconds = np.array([event.timestamp.total_seconds() for event in events])
-        self.frame_ids = np.array([event.raw_event["index"] for event in events])
+        self.frame_ids = np.array([int(event.raw_event["index"]) for event in events], np.int64)
         self.places, self.names, self.keepers = [], [], []
         self.balls = np.full((len(events), 2), np.nan)
         self.pitch = pitch
@@ -290,24 +291,17 @@ def read_freeze_frames(files: Mapping[str, Path]) -> tuple[FreezeFrames, MatchSh
         DataFormatError: kloppy cannot read the files, or they hold no freeze frame.
     """
     paths = {key: os.fspath(path) for key, path in files.items()}
-    try:
+    with damage_explained("StatsBomb", paths):
         dataset = statsbomb.load(**paths, coordinates="skillcorner")
-    except (MemoryError, PermissionError):
-        raise
-    # kloppy lets through whatever goes wrong inside it.
-    except Exception as error:
-        raise DataFormatError(
-            f"kloppy cannot read {', '.join(paths.values())} as StatsBomb data: "
-            f"{type(error).__name__}: {error}. The files are truncated or damaged, or do not "
-            "belong together; get them again"
-        ) from error
-    # An event that kloppy derives from another one, e.g. that the ball went out, repeats its frame.
-    events = [
-        event
-        for event in dataset.events
-        if event.freeze_frame is not None and event.event_id == event.raw_event["id"]
-    ]
-    if not events:
-        raise DataFormatError(f"{paths['three_sixty_data']} holds no freeze frame of the events")
-    pitch = PitchDimensions()
-    return FreezeFrames(events, pitch), sheet_of("statsbomb", dataset)
+        # An event that kloppy derives from another one, e.g. that the ball went out, repeats its
+        # frame.
+        events = [
+            event
+            for event in dataset.events
+            if event.freeze_frame is not None and event.event_id == event.raw_event["id"]
+        ]
+        if not events:
+            raise DataFormatError(
+                f"{paths['three_sixty_data']} holds no freeze frame of the events"
+            )
+        return FreezeFrames(events, PitchDimensions()), sheet_of("statsbomb", dataset)

@@ -129,8 +129,13 @@ class TrajectoryDataset(BaseDataset):
         present = tracks.present[starts + self.num_observed - 1]
         return (present & (tracks.team != BALL)).sum(1)
 
+    @property
+    def origin(self) -> str:
+        """Where the matches come from, for messages."""
+        return self.data_root
+
     def _explain_no_windows(self, num_candidates: int) -> str:
-        name = type(self).__name__
+        name = f"{type(self).__name__}({self.origin})"
         if num_candidates:
             return (
                 f"{name}: in the last observed frame of none of {num_candidates} windows are "

@@ -21,7 +21,7 @@ from footmm.pitch.dimensions import PitchDimensions
 from footmm.structures.agent_tracks import AgentTracks
 
 #: Raise it whenever reading or preparation give other tracks than before.
-_REVISION = 2
+_REVISION = 3
 _ARRAYS = (
     "positions",
     "present",
@@ -116,8 +116,8 @@ def _move_into_place(temporary: Path, folder: Path) -> None:
 
 
 def _index(tracks: AgentTracks, folder: Path) -> dict[str, Any]:
-    """What is not an array, and the checksums of the arrays' files."""
-    return dict(
+    """What is not an array, with a checksum of its own and those of the arrays' files."""
+    index = dict(
         match=tracks.match,
         source=tracks.source,
         rate=tracks.rate,
@@ -125,6 +125,11 @@ def _index(tracks: AgentTracks, folder: Path) -> dict[str, Any]:
         pitch_size=[tracks.pitch.length, tracks.pitch.width],
         checksums={name: _checksum(folder / f"{name}.npy") for name in _known_arrays(tracks)},
     )
+    return index | dict(checksum=_checksum_of_index(index))
+
+
+def _checksum_of_index(index: Mapping[str, Any]) -> int:
+    return zlib.crc32(json.dumps(index, sort_keys=True).encode())
 
 
 def _known_arrays(tracks: AgentTracks) -> list[str]:
@@ -133,6 +138,8 @@ def _known_arrays(tracks: AgentTracks) -> list[str]:
 
 def _load(folder: Path) -> AgentTracks:
     index = json.loads((folder / _INDEX_FILE).read_text(encoding="utf-8"))
+    if index.pop("checksum") != _checksum_of_index(index):
+        raise ValueError(f"wrong checksum of {_INDEX_FILE}")
     for name, checksum in index["checksums"].items():
         if _checksum(folder / f"{name}.npy") != checksum:
             raise ValueError(f"wrong checksum of {name}.npy")

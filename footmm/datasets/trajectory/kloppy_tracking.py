@@ -46,7 +46,7 @@ from footmm.datasets.trajectory.tracking_providers import (
     get_provider,
     path_list,
 )
-from footmm.errors import ConfigError, DataFormatError, did_you_mean
+from footmm.errors import ConfigError, DataFormatError, FootmmError, did_you_mean
 from footmm.pitch.dimensions import PitchDimensions
 from footmm.registry import DATASETS
 from footmm.structures.agent_tracks import AWAY, BALL, HOME, AgentTracks
@@ -258,7 +258,13 @@ def read_kloppy(
         raise DataFormatError(_explain(error, known, paths)) from error
     if provider == "metrica_csv":
         _check_same_length(*(Path(given[0]) for given in paths.values()))
-    return _to_raw_tracks(dataset, provider, match, _shortened(paths[known.files[-1]]))
+    try:
+        return _to_raw_tracks(dataset, provider, match, _shortened(paths[known.files[-1]]))
+    except FootmmError:
+        raise
+    # kloppy hands on what a file has in place of a number.
+    except (TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise DataFormatError(_explain(error, known, paths)) from error
 
 
 def _check_same_length(home: Path, away: Path) -> None:

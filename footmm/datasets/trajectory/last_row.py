@@ -72,25 +72,34 @@ def read_last_row(path: str | os.PathLike[str], match: str = "") -> RawTracks:
 
 def _read_rows(path: Path) -> Iterator[Row]:
     seen = set()
-    with path.open(newline="", encoding="utf-8") as file:
-        table = csv.DictReader(file)
-        missing = [name for name in _COLUMNS if name not in (table.fieldnames or ())]
-        if missing:
+    for line, fields in _read_table(path):
+        row = _parse(path, line, fields)
+        if row[:2] in seen:
             raise DataFormatError(
-                f"{path} has no column {', '.join(missing)}; a play of Last Row has "
-                f"{', '.join(_COLUMNS)}"
+                f"{path}:{line}: frame {row[1]} has player {row[0]} twice; a play of Last Row has "
+                "one row for each, and one file for each play"
             )
-        for fields in table:
-            row = _parse(path, table.line_num, fields)
-            if row[:2] in seen:
-                raise DataFormatError(
-                    f"{path}:{table.line_num}: frame {row[1]} has player {row[0]} twice; a play of "
-                    "Last Row has one row for each, and one file for each play"
-                )
-            seen.add(row[:2])
-            yield row
+        seen.add(row[:2])
+        yield row
     if not seen:
         raise DataFormatError(f"{path} holds no positions; get it again")
+
+
+def _read_table(path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Yield number and fields of every line."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = csv.DictReader(file)
+            missing = [name for name in _COLUMNS if name not in (table.fieldnames or ())]
+            if missing:
+                raise DataFormatError(
+                    f"{path} has no column {', '.join(missing)}; a play of Last Row has "
+                    f"{', '.join(_COLUMNS)}"
+                )
+            for fields in table:
+                yield table.line_num, fields
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataFormatError(f"{path} is no csv file ({error}); get it again") from error
 
 
 def _parse(path: Path, line: int, fields: dict[str, str | None]) -> Row:

@@ -23,6 +23,9 @@ _SHAPES: dict[str, tuple[str | int, ...]] = {
     "attacks_right": ("T", 2),
 }
 
+#: Booleans, integers and floats, as NumPy calls them.
+_KINDS = "biuf"
+
 
 def read_simulated_match(path: str | os.PathLike[str]) -> RawTracks:
     """Read a match of :class:`footmm.simulation.export.TracksExport`.
@@ -40,6 +43,8 @@ def read_simulated_match(path: str | os.PathLike[str]) -> RawTracks:
     path = Path(path)
     arrays = _read_arrays(path)
     rate, players = float(arrays["rate"]), arrays["positions"][:, :NUM_PLAYERS]
+    if not 0 < rate < np.inf:
+        raise DataFormatError(f"{path}: 'rate' is {rate}, needs to be positive and finite")
     positions = np.concatenate([players, arrays["ball_position"][:, None, :2]], axis=1)
     num_frames = len(positions)
     try:
@@ -79,4 +84,6 @@ def _read_arrays(path: Path) -> dict[str, np.ndarray]:
         wanted = tuple(num_frames if side == "T" else side for side in shape)
         if not num_frames or arrays[key].shape != wanted:
             raise DataFormatError(f"{path}: '{key}' has the shape {arrays[key].shape}, not {shape}")
+        if arrays[key].dtype.kind not in _KINDS:
+            raise DataFormatError(f"{path}: '{key}' is of {arrays[key].dtype}, needs numbers")
     return arrays

@@ -15,7 +15,10 @@ def has_guesses(path: str | os.PathLike[str]) -> bool:
 
     Older files, one list of frames, hold only who was seen.
     """
-    with Path(path).open("rb") as file:
+    path = Path(path)
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
         return file.read(1) == b"{"
 
 
@@ -44,14 +47,18 @@ def read_detections(path: str | os.PathLike[str]) -> bytes:
 def _parse(line: bytes, place: str) -> dict[str, Any]:
     try:
         frame = json.loads(line)
-        if isinstance(frame["player_data"], list) and isinstance(frame["ball_data"], dict):
+        players, ball = frame["player_data"], frame["ball_data"]
+        entries = [*players, ball] if isinstance(players, list) else [None]
+        if all(isinstance(entry, dict) for entry in entries):
             return frame
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataFormatError(
             f"{place}, is no frame of SkillCorner's tracks ({type(error).__name__}: {error}); the "
             "file is truncated or damaged: get it again"
         ) from error
-    raise DataFormatError(f"{place}: 'player_data' has to be a list and 'ball_data' an object")
+    raise DataFormatError(
+        f"{place}: 'player_data' has to be a list of objects and 'ball_data' an object"
+    )
 
 
 def _without_guesses(frame: dict[str, Any]) -> dict[str, Any]:

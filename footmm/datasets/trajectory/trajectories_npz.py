@@ -175,6 +175,9 @@ def open_arrays(path: Path, kind: str) -> Iterator[Mapping[str, np.ndarray]]:
         path: The file.
         kind: What it should be, for the message.
 
+    Yields:
+        Arrays of any shape by name.
+
     Raises:
         DataFormatError: The file is damaged, or the array that was asked for is missing or damaged.
     """
@@ -182,13 +185,39 @@ def open_arrays(path: Path, kind: str) -> Iterator[Mapping[str, np.ndarray]]:
         if not zipfile.is_zipfile(path):
             raise zipfile.BadZipFile("no zip archive")
         with np.load(path, allow_pickle=False) as arrays:
-            yield arrays
+            yield _Arrays(arrays)
     except FootmmError:
         raise
     except _DAMAGE as error:
         raise DataFormatError(
             f"{path} is truncated, damaged or no {kind} ({error}); write or copy it again"
         ) from error
+
+
+class _Arrays(Mapping[str, np.ndarray]):
+    """The arrays of an archive."""
+
+    def __init__(self, archive: Mapping[str, Any]) -> None:
+        self._archive = archive
+
+    def __getitem__(self, key: str) -> np.ndarray:
+        if key not in self._archive:
+            raise KeyError(key)
+        try:
+            array = self._archive[key]
+            # Characters that are none show up only where they are used.
+            if array.dtype.kind == "U":
+                array.tolist()
+        # A damaged file makes NumPy fail in any way there is; it gives the bytes of what is none.
+        except Exception as error:
+            raise ValueError(f"{key!r} is no array: {error}") from error
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._archive)
+
+    def __len__(self) -> int:
+        return len(self._archive)
 
 
 @DATASETS.register_module()
@@ -218,6 +247,11 @@ class TrajectoriesNpz(TrajectoryDataset):
         self.path = os.fspath(path)
         self.matches = matches
         super().__init__(**kwargs)
+
+    @property
+    def origin(self) -> str:
+        """The file."""
+        return self.path
 
     def load_tracks(self) -> list[AgentTracks]:
         """Read the matches."""
@@ -313,7 +347,9 @@ def _length(side: str | int, lengths: Mapping[str | int, int]) -> int | str:
 def _problems(arrays: Mapping[str, np.ndarray]) -> Iterator[tuple[str, str]]:
     """Yield the arrays of a match that hold impossible values, and what is wrong."""
     positions, present = arrays["positions"], arrays["present"]
-    if (bad := ~np.isfinite(positions)).any():
+    largest = np.finfo(_MATCH["positions"].dtype).max
+    # Negated, so that what is not a number is an error too.
+    if (bad := ~(np.abs(positions) <= largest)).any():
         yield "positions", f"is not finite in {_first(bad.any(-1))}"
     if (bad := (positions != 0).any(-1) & ~present).any():
         yield "positions", f"is not 0 in {_first(bad)}, where nobody is present"
@@ -335,6 +371,9 @@ def _problems_of_time(period: np.ndarray, frame_ids: np.ndarray) -> Iterator[tup
     largest = np.iinfo(_MATCH["period"].dtype).max
     if (bad := (period < 1) | (period > largest)).any():
         yield "period", f"is {period[bad][0]} in frame {bad.argmax()}, needs 1 to {largest}"
+    last = np.iinfo(_MATCH["frame_ids"].dtype).max
+    if (bad := frame_ids > last).any():
+        yield "frame_ids", f"is {frame_ids[bad][0]} in frame {bad.argmax()}, needs {last} at most"
     if (bad := period[1:] < period[:-1]).any():
         yield "period", f"falls in frame {bad.argmax() + 1}"
     if (bad := (frame_ids[1:] < frame_ids[:-1]) & (period[1:] == period[:-1])).any():

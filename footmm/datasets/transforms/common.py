@@ -137,6 +137,9 @@ def resize_image(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     Args:
         image: ``(H, W, 3)`` uint8.
         size: Width and height of the result, pixels.
+
+    Returns:
+        ``(height, width, 3)`` uint8.
     """
     shrinks = image.shape[1] >= size[0] and image.shape[0] >= size[1]
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
@@ -167,6 +170,9 @@ def warp_image(
         matrix: ``(3, 3)``, from pixels of the image to pixels of the result.
         size: Width and height of the result, pixels.
         padding: Colour of what comes in from outside the image.
+
+    Returns:
+        ``(height, width, 3)`` uint8.
     """
     while _shrink(matrix, size) > _MAX_SHRINK:
         old_size = image.shape[1::-1]

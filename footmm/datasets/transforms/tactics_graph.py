@@ -167,7 +167,7 @@ class Graphs:
     """The graphs of ``T`` frames as one graph of ``T A`` nodes, frame after frame.
 
     Attributes:
-        nodes: ``(T A, C)`` float32, see :data:`NODE_FEATURES`; 0 for those not present but for
+        nodes: ``(T * A, C)`` float32, see :data:`NODE_FEATURES`; 0 for those not present but for
             what is known of them all the same.
         edges: ``(2, E)`` int64, senders and receivers, all of them present.
         edge_features: ``(E, D)`` float32, see :data:`EDGE_FEATURES`.

@@ -1,6 +1,7 @@
 """Hooks that MMEngine lacks."""
 
 from footmm.engine.hooks.channels_last import ChannelsLastHook
+from footmm.engine.hooks.checkpoint import CheckpointHook
 from footmm.engine.hooks.epoch_seed import EpochSeedHook, seed_worker_from_epoch
 from footmm.engine.hooks.freeze_backbone import FreezeBackboneHook
 from footmm.engine.hooks.metrics_table import MetricsTableHook
@@ -12,6 +13,7 @@ from footmm.engine.hooks.validation_pictures import ValidationPictureHook
 
 __all__ = [
     "ChannelsLastHook",
+    "CheckpointHook",
     "EpochSeedHook",
     "FreezeBackboneHook",
     "MetricsTableHook",

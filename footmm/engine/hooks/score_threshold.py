@@ -79,6 +79,8 @@ class ScoreThresholdHook(Hook):
             CheckpointError: It is no number.
         """
         self.threshold = read_threshold(checkpoint)
+        # A resumed run may have to make up for the validation of these weights.
+        self._is_saved_without = self.threshold is None
 
     def before_test(self, runner: Runner) -> None:
         """Give the threshold to the metrics that ask for it."""

@@ -47,10 +47,22 @@ class Ball3DDataPreprocessor(BaseDataPreprocessor):
         sizes = [sample.pitch_size for sample in data["data_samples"]]
         inputs["pitch_size"] = torch.tensor(sizes, dtype=torch.float32)
         data = self.cast_data(dict(data, inputs=inputs))
-        inputs = data["inputs"]
+        return dict(data, inputs=self.clean(data["inputs"]))
+
+    def clean(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Normalise the crops, and take out detections that are not finite.
+
+        Args:
+            inputs: Stacked tensors by name: the fields of
+                :class:`footmm.models.ball3d.features.BallObservations`, and perhaps ``crops``
+                ``(B, T, 3, S, S)``, RGB, 0 to 255.
+
+        Returns:
+            The same names and shapes: like ``inputs``.
+        """
         if "crops" in inputs:
-            inputs["crops"] = (inputs["crops"].float() - self.mean) / self.std
-        return dict(data, inputs=_without_nans(inputs))
+            inputs = inputs | {"crops": (inputs["crops"].float() - self.mean) / self.std}
+        return _without_nans(inputs)
 
 
 def _without_nans(inputs: dict[str, Tensor]) -> dict[str, Tensor]:

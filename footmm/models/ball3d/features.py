@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -45,6 +46,15 @@ class BallObservations(NamedTuple):
     scores: Tensor
     observed: Tensor
     pitch_size: Tensor
+
+    @classmethod
+    def of(cls, inputs: Mapping[str, Tensor]) -> BallObservations:
+        """Take the fields, of the shapes above, out of a model's inputs, which may have more.
+
+        Args:
+            inputs: By name, as in :meth:`footmm.models.ball3d.tracker.Ball3DTracker.forward`.
+        """
+        return cls(*(inputs[name] for name in cls._fields))
 
     def filled(self) -> BallObservations:
         """Return the same with cameras and rays in all frames, between those that are known."""
@@ -158,8 +168,9 @@ class BallLifting(nn.Module):
         misses = pixel_offsets(main, *sight) * seen.observed[..., None]
         beyond = main[..., :2].abs() - 0.5 * seen.pitch_size[:, None]
         turned = axes[:, None]
-        count = seen.observed.shape[1]
-        time = torch.linspace(-1.0, 1.0, count, device=main.device).expand(len(main), count)
+        # Not len(main): that of a traced batch is fixed.
+        batch, count = seen.observed.shape
+        time = torch.linspace(-1.0, 1.0, count, device=main.device).expand(batch, count)
         scalars = torch.stack(
             (
                 seen.observed.float(),

@@ -181,7 +181,7 @@ class Ball3DHead(BaseModule):
             data_samples: With the labels.
 
         Returns:
-            Losses by name.
+            Losses by name, scalars.
         """
         labels = BallLabels.of(data_samples)
         losses = {
@@ -213,6 +213,24 @@ class Ball3DHead(BaseModule):
         data_samples: Sequence[BaseDataElement],
     ) -> list[BaseDataElement]:
         """Fill data samples with ``pred_*``; see :class:`Ball3DTracker`."""
+        decoded = self.decode(motion, lifted)
+        last = (decoded[name][:, -1] for name in ("positions", "velocities", "spins"))
+        future = self.physics.roll_out(*last, self.num_future, self.rate)
+        names = ("positions", "velocities", "scales", "mode_scores", "reliable")
+        predictions = {f"pred_{name}": decoded[name] for name in names}
+        return set_predictions(data_samples, predictions | {"pred_future": future})
+
+    def decode(self, motion: BallMotion, lifted: LiftedBall) -> dict[str, Tensor]:
+        """Put what :meth:`forward` says into metres and probabilities, without nans.
+
+        Args:
+            motion: What :meth:`forward` says.
+            lifted: The candidates.
+
+        Returns:
+            ``positions``, ``velocities``, ``spins`` ``(B, T, 3)``, ``scales`` ``(B, T, 2)``,
+            ``mode_scores`` ``(B, T, 4)`` and ``reliable`` ``(B, T)``, see :class:`Ball3DTracker`.
+        """
         finite = torch.cat((motion.positions, motion.velocities), -1).isfinite().all(-1)
         reliable = finite & (lifted.support >= self.least_support)
         lost = ~finite[..., None]
@@ -220,19 +238,14 @@ class Ball3DHead(BaseModule):
         velocities = torch.where(lost, 0.0, motion.velocities)
         scales = motion.log_scales.exp().nan_to_num(nan=_LOST_SCALE)
         scales = torch.where(reliable[..., None], scales, scales.clamp(min=_LOST_SCALE))
-        spins = motion.spins[:, -1].nan_to_num()
-        future = self.physics.roll_out(
-            positions[:, -1], velocities[:, -1], spins, self.num_future, self.rate
+        return dict(
+            positions=positions,
+            velocities=velocities,
+            spins=motion.spins.nan_to_num(),
+            scales=scales,
+            mode_scores=motion.mode_logits.nan_to_num().softmax(-1),
+            reliable=reliable,
         )
-        predictions = dict(
-            pred_positions=positions,
-            pred_velocities=velocities,
-            pred_scales=scales,
-            pred_mode_scores=motion.mode_logits.nan_to_num().softmax(-1),
-            pred_reliable=reliable,
-            pred_future=future,
-        )
-        return set_predictions(data_samples, predictions)
 
     def _loss_of_positions(
         self, motion: BallMotion, seen: BallObservations, labels: BallLabels

@@ -52,7 +52,7 @@ class LearnableBallPhysics(BaseModule):
         return BallPhysics(**(fixed | constants | {"restitution": logit.sigmoid()}))
 
     def prior_loss(self) -> Tensor:
-        """Sum of the squared offsets, in units of what published values differ by."""
+        """Sum of the squared offsets, in units of what published values differ by; scalar."""
         parts = [(offset / PRIOR_SPREADS[name]).square() for name, offset in self.offsets.items()]
         return torch.stack(parts).sum()
 

@@ -143,6 +143,9 @@ class BallCropRefiner(BaseModule):
             seen: The detections as they were.
             data_samples: With ``true_points``, ``true_diameters``, ``blur``, ``points`` and
                 ``crop_truth``.
+
+        Returns:
+            ``loss_center``, ``loss_size``, ``loss_blur`` and ``loss_confidence``, scalars.
         """
         truth = {
             name: torch.stack([sample.get(name) for sample in data_samples])

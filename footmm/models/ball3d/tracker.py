@@ -8,8 +8,9 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import Tensor
 
-from footmm.models.ball3d.features import BallLifting, BallObservations
+from footmm.models.ball3d.features import BallLifting, BallObservations, LiftedBall
 from footmm.models.ball3d.head import BallMotion
+from footmm.models.ball3d.refinement import RefinedBall
 from footmm.registry import MODELS
 
 
@@ -87,16 +88,31 @@ class Ball3DTracker(BaseModel):
         """
         if mode not in ("tensor", "loss", "predict"):
             raise ValueError(f"mode='{mode}' has to be 'tensor', 'loss' or 'predict'")
-        detected = BallObservations(*(inputs[name] for name in BallObservations._fields))
-        refined = None if self.refiner is None else self.refiner(inputs["crops"])
-        seen = detected if refined is None else refined.correct(detected)
-        lifted = self.lifting(seen, None if refined is None else refined.blur)
-        motion = self.head(self.temporal(lifted.features), lifted, self.lifting.main)
+        motion, lifted, refined = self.follow(inputs)
         if mode == "tensor":
             return motion
         if mode == "predict":
             return self.head.predict(motion, lifted, data_samples)
+        detected = BallObservations.of(inputs)
         losses = self.head.loss(motion, detected, data_samples)
         if refined is not None:
             losses |= self.refiner.loss(refined, detected, data_samples)
         return losses
+
+    def follow(
+        self, inputs: Mapping[str, Tensor]
+    ) -> tuple[BallMotion, LiftedBall, RefinedBall | None]:
+        """Run the parts one after the other.
+
+        Args:
+            inputs: As in :meth:`forward`.
+
+        Returns:
+            What the head says, geometry's candidates, and what the crops show, None without crops.
+        """
+        seen = BallObservations.of(inputs)
+        refined = None if self.refiner is None else self.refiner(inputs["crops"])
+        seen = seen if refined is None else refined.correct(seen)
+        lifted = self.lifting(seen, None if refined is None else refined.blur)
+        motion = self.head(self.temporal(lifted.features), lifted, self.lifting.main)
+        return motion, lifted, refined

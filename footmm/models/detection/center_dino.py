@@ -78,8 +78,9 @@ class CenterDINO(DINO):
         """Run the decoder with queries at the best peaks.
 
         Args:
-            maps: The decoder's map.
-            centers: What ``center_head`` says.
+            maps: The decoder's map, ``(N, C, h, w)``.
+            centers: What ``center_head`` says: logits ``(N, labels, h, w)`` and boxes
+                ``(N, labels, 4, h, w)``, of the finer map.
             data_samples: N samples; in training with ``gt_instances``, for the denoising queries.
 
         Returns:
@@ -110,15 +111,11 @@ class CenterDINO(DINO):
         self, centers: tuple[Tensor, Tensor], data_samples: Sequence[DetDataSample]
     ) -> tuple[Tensor, Tensor]:
         """Return boxes ``(N, Q, 4)``, centre and size as shares of the image, and labels."""
-        guesses = self.center_head.predict(
+        boxes, _, labels = self.center_head.candidates(
             tuple(output.detach() for output in centers), count=self.num_queries
         )
-        boxes = [
-            guess.bboxes / guess.bboxes.new_tensor(sample.img_shape[::-1] * 2)
-            for guess, sample in zip(guesses, data_samples, strict=True)
-        ]
-        labels = torch.stack([guess.labels for guess in guesses])
-        return bbox_xyxy_to_cxcywh(torch.stack(boxes)).clamp(0, 1), labels
+        sizes = boxes.new_tensor([sample.img_shape[::-1] * 2 for sample in data_samples])
+        return bbox_xyxy_to_cxcywh(boxes / sizes[:, None]).clamp(0, 1), labels
 
 
 class _FineLinear(nn.Linear):

@@ -114,7 +114,7 @@ class CenterHeatmapHead(BaseModule):
 
         Returns:
             ``loss_center_heatmap``, for each peak, and ``loss_center_box``, for each pixel that
-            tells a box; both added up over the classes.
+            tells a box; scalars, added up over the classes.
         """
         logits, boxes = outputs
         parts = [
@@ -159,16 +159,33 @@ class CenterHeatmapHead(BaseModule):
             For each image the best candidates: ``bboxes`` ``(D, 4)``, left, top, right, bottom,
             pixels of the input, ``scores``, falling, and ``labels``.
         """
+        return [
+            InstanceData(bboxes=box, scores=score, labels=kinds)
+            for box, score, kinds in zip(*self.candidates(outputs, count, label), strict=True)
+        ]
+
+    def candidates(
+        self,
+        outputs: tuple[Tensor, Tensor],
+        count: int | None = None,
+        label: int | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What :meth:`predict` finds, as tensors of N images.
+
+        Args:
+            outputs: Of :meth:`forward`.
+            count: Candidates of an image, D, over all classes; None for ``max_per_img``.
+            label: The only class to look for; None for all of the head's.
+
+        Returns:
+            Boxes ``(N, D, 4)``, scores ``(N, D)``, falling, and labels ``(N, D)``.
+        """
         labels = self.labels if label is None else (label,)
         wanted = [self.labels.index(label) for label in labels]
         logits, boxes = (output[:, wanted] for output in outputs)
         scores, channels, numbers = best_peaks(logits, count or self.max_per_img)
         corners = decode_boxes(boxes, channels, numbers) * self.stride
-        found = corners, scores, channels.new_tensor(labels)[channels]
-        return [
-            InstanceData(bboxes=box, scores=score, labels=kinds)
-            for box, score, kinds in zip(*found, strict=True)
-        ]
+        return corners, scores, channels.new_tensor(labels)[channels]
 
 
 def _of_class(instances: InstanceData, label: int) -> Tensor:

@@ -164,10 +164,10 @@ class _FootballDetector(PretrainedMixin):
     ) -> tuple[Any, ...]:
         """Outputs of the heads without any decoding, to count operations."""
         if batch_data_samples is None:
-            # Images that fill the batch.
-            size = tuple(batch_inputs.shape[-2:])
+            # Images that fill the batch: one sample stands for all.
+            size = tuple(map(int, batch_inputs.shape[-2:]))
             whole = DetDataSample(metainfo=dict(img_shape=size, batch_input_shape=size))
-            batch_data_samples = [whole] * len(batch_inputs)
+            batch_data_samples = [whole]
         maps, centers = self.extract_feat(batch_inputs)
         return *self.bbox_head(**self.decode(maps, centers, batch_data_samples)), centers
 

@@ -121,12 +121,13 @@ class PitchHeatmapHead(HeatmapHead):
         """The losses of N frames.
 
         Args:
-            feats: Feature maps, the last of which counts.
+            feats: Feature maps ``(N, C, h, w)``, the last of which counts.
             batch_data_samples: N data samples with what the codec encoded.
             train_cfg: Not used.
 
         Returns:
-            ``loss_keypoint`` and, where configured, ``loss_line`` and ``loss_reprojection``.
+            ``loss_keypoint`` and, where configured, ``loss_line`` and ``loss_reprojection``,
+            scalars.
 
         Raises:
             ConfigError: The targets are of another shape than the head's maps, or there are none
@@ -195,8 +196,8 @@ class PitchHeatmapHead(HeatmapHead):
         """Find the keypoints and line ends of N frames.
 
         Args:
-            feats: Feature maps, the last of which counts; with ``flip_test`` a list of those of the
-                frames and those of the mirrored frames.
+            feats: Feature maps ``(N, C, h, w)``, the last of which counts; with ``flip_test`` a
+                list of those of the frames and those of the mirrored frames.
             batch_data_samples: Not used.
             test_cfg: ``flip_test``: whether to average the maps of both.
 

@@ -80,7 +80,8 @@ class PitchKeypointEstimator(PretrainedMixin, BasePoseEstimator):
             mode: ``tensor``, ``loss`` or ``predict``.
 
         Returns:
-            The head's maps (logits), the losses by name, or the data samples with predictions.
+            The head's maps (logits) ``(N, K + L, h, w)``, the losses by name, scalars, or the data
+            samples with predictions.
         """
         return super().forward(inputs, data_samples, mode)
 

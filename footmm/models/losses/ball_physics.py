@@ -93,7 +93,13 @@ class PhysicsConstraintLoss(nn.Module):
         return self.loss_weight * sum(self.weights[name] * term for name, term in terms.items())
 
     def terms(self, pred: Tensor, target: Tensor, weight: Tensor) -> dict[str, Tensor]:
-        """The four terms by name, without their weights; arguments as in :meth:`forward`."""
+        """The four terms by name, scalars, without their weights.
+
+        Args:
+            pred: As in :meth:`forward`.
+            target: As in :meth:`forward`.
+            weight: As in :meth:`forward`.
+        """
         pred = torch.where(weight[..., None] > 0, full_precision(pred), 0.0)
         position, velocity, spin = pred.split(3, -1)
         radius = float(self.physics.radius)

@@ -31,5 +31,5 @@ def weighted_mean(losses: Tensor, weight: Tensor | None = None) -> Tensor:
 
 
 def full_precision(tensor: Tensor) -> Tensor:
-    """The tensor in at least single precision: half precision is too coarse for losses."""
+    """A tensor of any shape in at least single precision: half is too coarse for losses."""
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

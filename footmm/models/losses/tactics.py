@@ -114,7 +114,7 @@ class TacticsLoss(nn.Module):
     def forward(
         self, pred: _Outputs, target: TacticsTargets, weight: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Return the four losses.
+        """Return the four losses by name, scalars.
 
         Args:
             pred: Logits and positions.

@@ -76,7 +76,7 @@ class AppearanceHead(BaseModule):
             data_samples: The N data samples.
 
         Returns:
-            ``loss_softmax`` and the configured ones of ``metric_losses``.
+            ``loss_softmax`` and the configured ones of ``metric_losses``, scalars.
 
         Raises:
             TrainingError: A label is not below ``num_classes``.
@@ -137,7 +137,7 @@ class JerseyNumberHead(BaseModule):
     def loss(
         self, features: NeckFeatures, data_samples: Sequence[BaseDataElement]
     ) -> dict[str, Tensor]:
-        """Cross-entropy ``loss_jersey`` over the samples that have a ``gt_jersey``."""
+        """Cross-entropy ``loss_jersey``, scalar, over the samples that have a ``gt_jersey``."""
         scores = self.classifier(features.after_bn)
         blank = torch.zeros((), dtype=torch.long, device=scores.device)
         labels, present = _stack_labels([s.get("gt_jersey") for s in data_samples], blank)
@@ -178,7 +178,7 @@ class BodyShapeHead(BaseModule):
     def loss(
         self, features: NeckFeatures, data_samples: Sequence[BaseDataElement]
     ) -> dict[str, Tensor]:
-        """Smooth L1 ``loss_body_shape`` over the samples that have a ``gt_body_shape``."""
+        """Smooth L1 ``loss_body_shape``, scalar, of the samples that have a ``gt_body_shape``."""
         estimates = full_precision(self.regressor(features.after_bn))
         blank = torch.zeros_like(estimates[0]).detach()
         labels, present = _stack_labels([s.get("gt_body_shape") for s in data_samples], blank)

@@ -123,7 +123,11 @@ class YOLOXPoseHead(mmpose_head.YOLOXPoseHead):
         self._positives: Positives | None = None
 
     def forward(self, feats: Sequence[Tensor] | HeadOutputs) -> HeadOutputs:
-        """Return the maps of all levels; those that are given them already as they are."""
+        """Return the maps of all levels; those that are given them already as they are.
+
+        Args:
+            feats: Feature maps ``(B, C, h, w)``, one a level.
+        """
         return feats if isinstance(feats, HeadOutputs) else self.head_module(feats)
 
     def loss(
@@ -132,10 +136,10 @@ class YOLOXPoseHead(mmpose_head.YOLOXPoseHead):
         batch_data_samples: Sequence[PoseDataSample],
         train_cfg: dict | None = None,
     ) -> dict[str, Tensor]:
-        """Return mmpose's losses and the auxiliary ones; without athletes they are zero.
+        """Return mmpose's losses and the auxiliary ones, scalars; without athletes they are zero.
 
         Args:
-            feats: Feature maps, one a level.
+            feats: Feature maps ``(B, C, h, w)``, one a level.
             batch_data_samples: With ``gt_instance_labels``.
             train_cfg: Not used.
         """
@@ -149,7 +153,7 @@ class YOLOXPoseHead(mmpose_head.YOLOXPoseHead):
         return losses | self.auxiliary_losses(outputs, positives)
 
     def auxiliary_losses(self, outputs: HeadOutputs, positives: Positives) -> dict[str, Tensor]:
-        """Compare what the layers give with what they should give, before it is decoded."""
+        """Compare what the layers give with what they should, before it is decoded; scalars."""
         losses = {}
         strides = positives.priors[:, 2:]
         if self.loss_bbox_aux is not None:
@@ -186,7 +190,7 @@ class YOLOXPoseHead(mmpose_head.YOLOXPoseHead):
         """Find the athletes of each image, in pixels of the input.
 
         Args:
-            feats: Feature maps, one a level.
+            feats: Feature maps ``(B, C, h, w)``, one a level.
             batch_data_samples: With ``input_size`` (width, height) in their metainfo.
             test_cfg: ``score_thr`` (0.01), ``nms_pre`` (candidates an image; all), ``nms_thr``
                 (IoU; 1 is no suppression), ``max_per_img`` (all).
@@ -215,6 +219,28 @@ class YOLOXPoseHead(mmpose_head.YOLOXPoseHead):
             )
             for number, sample in enumerate(batch_data_samples)
         ]
+
+    def decode_all(self, feats: Sequence[Tensor] | HeadOutputs) -> dict[str, Tensor]:
+        """Decode all N cells of B images, whatever their scores, in pixels of the input.
+
+        Args:
+            feats: Feature maps ``(B, C, h, w)``, one a level.
+
+        Returns:
+            ``bbox_scores`` and ``labels`` ``(B, N)``, ``bboxes`` ``(B, N, 4)``, not clipped,
+            ``keypoints`` ``(B, N, K, 2)`` and ``keypoint_scores`` ``(B, N, K)``.
+        """
+        outputs = self.forward(feats)
+        flat = HeadOutputs(*map(self._flatten_predictions, outputs))
+        scores, labels = (flat.classes.sigmoid() * flat.objectness.sigmoid()).max(dim=2)
+        priors, strides = self._priors(outputs.classes)
+        return {
+            "bbox_scores": scores,
+            "labels": labels,
+            "bboxes": self.decode_bbox(flat.boxes, priors, strides),
+            "keypoints": self.decode_kpt_reg(flat.offsets, priors, strides),
+            "keypoint_scores": flat.visibilities.sigmoid(),
+        }
 
     def _priors(self, maps: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the points ``(N, 2)``, pixels, and strides ``(N,)`` of all cells of all levels."""

@@ -41,13 +41,25 @@ class GATv2Layer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, nodes: Tensor, edges: Tensor, edge_features: Tensor) -> Tensor:
-        """Return vectors ``(N, d)``, given those of the nodes."""
+        """Return vectors ``(N, d)``, given those of the nodes.
+
+        Args:
+            nodes: ``(N, d)``.
+            edges: ``(2, E)`` int64, senders and receivers.
+            edge_features: ``(E, C)``.
+        """
         heard = self.attention(self.norm(nodes), edges, edge_features)
         nodes = nodes + self.dropout(heard)
         return nodes + self.dropout(self.feed_forward(nodes))
 
     def weights(self, nodes: Tensor, edges: Tensor, edge_features: Tensor) -> Tensor:
-        """Return how much each edge counts, ``(E, heads)``; those to a node add up to 1."""
+        """Return how much each edge counts, ``(E, heads)``; those to a node add up to 1.
+
+        Args:
+            nodes: As in :meth:`forward`.
+            edges: As in :meth:`forward`.
+            edge_features: As in :meth:`forward`.
+        """
         result = self.attention(
             self.norm(nodes), edges, edge_features, return_attention_weights=True
         )

@@ -145,6 +145,15 @@ class Baller2Vec(BaseModel):
             ConfigError: The data samples have another ``num_observed`` than the model.
         """
         self._check_observed(data_samples)
+        return set_predictions(data_samples, self.predictions(tokens, tracks))
+
+    def predictions(self, tokens: Tensor, tracks: Tracks) -> dict[str, Tensor]:
+        """What :meth:`forward` predicts of B windows, by name.
+
+        Args:
+            tokens: What :meth:`read` has made of the tracks.
+            tracks: The windows.
+        """
         predictions = {"pred_embedding": self.pooling(tokens, tracks).window}
         if self.forecast_head is not None:
             # The first piece that is read are the observed frames: their tokens know no others.
@@ -155,7 +164,7 @@ class Baller2Vec(BaseModel):
                 "pred_scales": forecast.log_scales[:, 0].transpose(2, 3).exp(),
                 "pred_scores": forecast.logits[:, 0].softmax(-1),
             }
-        return set_predictions(data_samples, predictions)
+        return predictions
 
     def _loss(self, tracks: Tracks) -> dict[str, Tensor]:
         observed = tracks.frames(0, self.num_observed)

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
 
 from footmm.models.trajectory.encoder import Tracks
 from footmm.models.trajectory.views import drop_agents, mirror, swap_teams
@@ -44,12 +45,23 @@ class TrajectoryDataPreprocessor(BaseDataPreprocessor):
             training: Whether to augment.
         """
         inputs = {name: torch.stack(list(parts)) for name, parts in data["inputs"].items()}
-        # Whatever stands for a missing position, a nan say, must not reach a product.
-        inputs["positions"] = inputs["positions"].masked_fill(~inputs["present"][..., None], 0.0)
-        data = self.cast_data(dict(data, inputs=inputs))
+        data = self.cast_data(dict(data, inputs=self.clean(inputs)))
         if training:
             data["inputs"] = self._augment(Tracks(**data["inputs"]))._asdict()
         return data
+
+    @staticmethod
+    def clean(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Put zeros in place of missing positions: a nan, say, must not reach a product.
+
+        Args:
+            inputs: The fields of :class:`Tracks` by name.
+
+        Returns:
+            The same names and shapes: like ``inputs``.
+        """
+        missing = ~inputs["present"][..., None]
+        return inputs | {"positions": inputs["positions"].masked_fill(missing, 0.0)}
 
     def _augment(self, tracks: Tracks) -> Tracks:
         draws = torch.rand(2, len(tracks.team), device=tracks.team.device)

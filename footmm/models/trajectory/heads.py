@@ -136,7 +136,7 @@ class ForecastHead(nn.Module):
                 of them from ``min_observed`` on are trained, not just those of the last.
 
         Returns:
-            ``loss_forecast``, and ``loss_mode`` where there are several futures.
+            ``loss_forecast``, and ``loss_mode`` where there are several futures; scalars.
         """
         observed = tokens.shape[1]
         first = min(self.min_observed, observed) - 1 if dense else observed - 1
@@ -242,7 +242,7 @@ class ReconstructionHead(nn.Module):
         return self.position(self.decoder(tokens, present)).float() * self.position_scale
 
     def loss(self, tokens: Tensor, tracks: Tracks, hidden: Tensor) -> dict[str, Tensor]:
-        """``loss_reconstruction``: the mean distance in metres to the hidden positions, over 10.
+        """``loss_reconstruction``, scalar: mean distance to the hidden positions in tens of metres.
 
         Args:
             tokens: ``(B, T, A, d)``, of the tracks without the hidden positions.
@@ -308,9 +308,13 @@ class ContrastiveHead(nn.Module):
         self.loss_module = MODELS.build(loss)
 
     def loss(self, first: Tensor, second: Tensor) -> dict[str, Tensor]:
-        """``loss_contrastive`` of the vectors ``(B, 3 d)`` of the windows' two views.
+        """``loss_contrastive``, scalar, of the vectors of the windows' two views.
 
         The windows of all processes are told from each other.
+
+        Args:
+            first: ``(B, 3 * d)``.
+            second: ``(B, 3 * d)``.
         """
         views = gather_batch(self.project(first), self.project(second))
         window = torch.arange(len(views[0]), device=first.device).repeat(2)

@@ -1,19 +1,19 @@
 from __future__ import annotations
 
 import copy
-import os
-import socket
-import subprocess
-import sys
-from pathlib import Path
+from functools import partial
 
 import pytest
 import torch
+from mmengine.hooks import Hook
+from mmengine.model import BaseModel
+from mmengine.runner import Runner
+from torch import distributed as dist
+from torch import nn
 
 from footmm.engine.hooks import FreezeBackboneHook
 from footmm.errors import ConfigError
-
-ROOT = Path(__file__).resolve().parents[3]
+from footmm.testing import run_ranks
 
 
 def _changed(runner, before):
@@ -67,75 +67,64 @@ def test_unknown_module_names_the_known_ones(make_runner):
         runner.train()
 
 
-DISTRIBUTED_RUN = """
-import sys
-import footmm, torch
-import torch.distributed as dist
-from mmengine.hooks import Hook
-from mmengine.model import BaseModel
-from mmengine.runner import Runner
-from torch import nn
-from footmm.engine.hooks import FreezeBackboneHook
+class Report(Hook):
+    """Prints, after each epoch, what has changed and whether both processes have the same."""
 
-torch.set_num_threads(1)
-dist.init_process_group("gloo")
+    def __init__(self, before):
+        self.before = before
 
-class Model(BaseModel):
+    def after_train_epoch(self, runner):
+        after = runner.model.module.state_dict()
+        changed = {k.split(".")[0] for k in after if not torch.equal(self.before[k], after[k])}
+        flat = torch.cat([value.flatten() for value in after.values()])
+        both = [torch.empty_like(flat) for _ in range(2)]
+        dist.all_gather(both, flat)
+        print("RESULT", runner.epoch, sorted(changed), torch.equal(*both), flush=True)
+
+
+class LinearModel(BaseModel):
     def __init__(self):
         super().__init__()
         self.backbone = nn.Linear(2, 4)
         self.head = nn.Linear(4, 1)
+
     def forward(self, inputs, mode="tensor"):
         return {"loss": self.head(self.backbone(torch.stack(inputs))).square().mean()}
 
-class Report(Hook):
-    def after_train_epoch(self, runner):
-        after = runner.model.module.state_dict()
-        changed = sorted({k.split(".")[0] for k in after if not torch.equal(before[k], after[k])})
-        flat = torch.cat([v.flatten() for v in after.values()])
-        both = [torch.empty_like(flat) for _ in range(2)]
-        dist.all_gather(both, flat)
-        print("RESULT", runner.epoch, changed, torch.equal(*both), flush=True)
 
-data = [{"inputs": torch.tensor([float(i), 1.0])} for i in range(16)]
-torch.manual_seed(dist.get_rank())
-runner = Runner(
-    model=Model(), work_dir=sys.argv[1], launcher="pytorch", cfg={"model_wrapper_cfg": {
-        "type": "MMDistributedDataParallel", "device_ids": None, "broadcast_buffers": False}},
-    train_dataloader={"batch_size": 2, "dataset": data, "num_workers": 0,
-                      "sampler": {"type": "DefaultSampler", "shuffle": False}},
-    train_cfg={"by_epoch": True, "max_epochs": 2}, default_scope="mmengine",
-    optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.001}},
-    custom_hooks=[FreezeBackboneHook(unfreeze_epoch=1), Report()], log_level="ERROR",
-    default_hooks={"checkpoint": None, "logger": None})
-before = {k: v.clone() for k, v in runner.model.module.state_dict().items()}
-runner.train()
-"""
+def train_one_of_two(rank, work_dir):
+    dist.init_process_group("gloo")
+    torch.manual_seed(rank)
+    wrapper = {
+        "type": "MMDistributedDataParallel",
+        "device_ids": None,
+        "broadcast_buffers": False,
+    }
+    runner = Runner(
+        model=LinearModel(),
+        work_dir=str(work_dir),
+        launcher="pytorch",
+        cfg={"model_wrapper_cfg": wrapper},
+        train_dataloader={
+            "batch_size": 2,
+            "dataset": [{"inputs": torch.tensor([float(i), 1.0])} for i in range(16)],
+            "num_workers": 0,
+            "sampler": {"type": "DefaultSampler", "shuffle": False},
+        },
+        train_cfg={"by_epoch": True, "max_epochs": 2},
+        default_scope="mmengine",
+        optim_wrapper={"optimizer": {"type": "SGD", "lr": 0.001}},
+        custom_hooks=[FreezeBackboneHook(unfreeze_epoch=1)],
+        log_level="ERROR",
+        default_hooks={"checkpoint": None, "logger": None},
+    )
+    runner.register_hook(Report(copy.deepcopy(runner.model.module.state_dict())))
+    runner.train()
 
 
 def test_two_processes_train_alike_frozen_and_thawed(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    shared = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "OMP_NUM_THREADS": "1",
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": "2",
-    }
-    runs = [
-        subprocess.Popen(
-            [sys.executable, "-c", DISTRIBUTED_RUN, str(tmp_path)],
-            env={**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    for run in runs:
-        output, _ = run.communicate(timeout=120)
-        assert "RESULT 0 ['head'] True" in output, output
-        assert "RESULT 1 ['backbone', 'head'] True" in output, output
+    log = tmp_path / "log"
+    ends = run_ranks(log, 2, partial(train_one_of_two, work_dir=tmp_path / "work"))
+    assert ends == [0, 0], log.read_text()
+    assert log.read_text().count("RESULT 0 ['head'] True") == 2
+    assert log.read_text().count("RESULT 1 ['backbone', 'head'] True") == 2

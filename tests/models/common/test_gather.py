@@ -1,44 +1,104 @@
 """Two processes learn what one process learns from the whole batch."""
 
-import importlib.util
-import os
-import subprocess
-import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from mmdet.structures import ReIDDataSample
 
-import footmm
+from footmm.errors import TrainingError
 from footmm.models.common import gather_batch, gather_with_gradient
+from footmm.registry import MODELS
+from footmm.testing import run_ranks
 
-ROOT = Path(footmm.__file__).parents[1]
-WORKER = Path(__file__).with_name("distributed_worker.py")
+# A mean over each process's own labelled samples would not be the mean over the batch: identities
+# are given to 3 + 4 samples, jersey numbers to 3 + 1, body shapes to 0 + 2.
+IDENTITIES = (0, 1, None, 0, 1, 0, 2, 2)
+JERSEYS = (10, 7, None, 100, None, None, 4, None)
+BODY_SHAPES = (None, None, None, None, (1.9, 1.1), None, None, (1.7, 0.9))
+
+
+def build_model() -> torch.nn.Module:
+    """A model with every loss; in eval mode, so that batch norm does not look at the batch."""
+    torch.manual_seed(0)
+    model = MODELS.build(
+        {
+            "type": "ReIDModel",
+            "backbone": {"type": "OSNet", "arch": "x0_25", "feature_dim": 32},
+            "neck": {"type": "BNNeck", "in_channels": 32, "out_channels": 16},
+            "appearance_head": {
+                "type": "AppearanceHead",
+                "num_classes": 3,
+                "in_channels": 16,
+                "loss_softmax": {"type": "LabelSmoothSoftmaxLoss"},
+                "loss_triplet": {"type": "TripletLoss", "margin": None},
+                "loss_center": {"type": "CenterLoss", "loss_weight": 0.01},
+                "loss_contrastive": {"type": "ContrastiveLoss"},
+            },
+            "jersey_head": {"type": "JerseyNumberHead", "in_channels": 16},
+            "body_shape_head": {"type": "BodyShapeHead", "in_channels": 16},
+        }
+    )
+    return model.double().eval()
+
+
+def build_batch(rows: slice) -> tuple[torch.Tensor, list[ReIDDataSample]]:
+    """The given rows of the one batch."""
+    images = torch.randn(
+        8, 3, 32, 16, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+    )
+    samples = []
+    for identity, jersey, shape in list(zip(IDENTITIES, JERSEYS, BODY_SHAPES, strict=True))[rows]:
+        sample = ReIDDataSample()
+        if identity is not None:
+            sample.set_gt_label(identity)
+        if jersey is not None:
+            sample.gt_jersey = torch.tensor(jersey)
+        if shape is not None:
+            sample.gt_body_shape = torch.tensor(shape)
+        samples.append(sample)
+    return images[rows], samples
+
+
+def losses_and_gradients(model: torch.nn.Module, rows: slice) -> tuple[dict, dict]:
+    """Losses by name, and gradients of their sum by parameter."""
+    losses = model(*build_batch(rows), mode="loss")
+    sum(losses.values()).backward()
+    gradients = {
+        name.removeprefix("module."): parameter.grad
+        for name, parameter in model.named_parameters()
+        if parameter.requires_grad
+    }
+    return {name: loss.item() for name, loss in losses.items()}, gradients
+
+
+def train_one_of_two(rank: int, folder: Path) -> None:
+    """Train one step in this process and write losses and gradients."""
+    torch.distributed.init_process_group("gloo")
+    model = torch.nn.parallel.DistributedDataParallel(build_model())
+    losses, gradients = losses_and_gradients(model, slice(rank * 4, (rank + 1) * 4))
+    try:
+        gather_batch(torch.zeros(rank + 1, 2))
+        complaint = ""
+    except TrainingError as error:
+        complaint = str(error)
+    result = {"losses": losses, "gradients": gradients, "complaint": complaint}
+    torch.save(result, folder / f"{rank}.pt")
+    torch.distributed.destroy_process_group()
 
 
 @pytest.fixture(scope="module")
 def two_processes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("two_processes")
-    processes = [
-        subprocess.Popen(
-            [sys.executable, str(WORKER), str(rank), "2", str(folder)],
-            env=os.environ | {"PYTHONPATH": str(ROOT)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    errors = [process.communicate(timeout=120)[1] for process in processes]
-    assert all(process.returncode == 0 for process in processes), "\n".join(errors)
+    log = folder / "log"
+    assert run_ranks(log, 2, partial(train_one_of_two, folder=folder)) == [0, 0], log.read_text()
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
 @pytest.fixture(scope="module")
 def one_process():
-    spec = importlib.util.spec_from_file_location("distributed_worker", WORKER)
-    worker = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(worker)
-    return worker.losses_and_gradients(worker.build_model(), slice(0, 8))
+    return losses_and_gradients(build_model(), slice(0, 8))
 
 
 def test_one_process_gathers_nothing():

@@ -1,0 +1,29 @@
+"""Narrow models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from footmm.apis.config import load_config
+from footmm.testing import narrow_model
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+def test_widths_shrink_together_and_the_config_stays():
+    config = load_config(CONFIGS / "detection/detr_r50_ball.py")
+    narrow = narrow_model(config).model
+    assert narrow.backbone.base_channels == 8
+    assert narrow.backbone.depth == 50
+    assert narrow.center_neck.in_channels == (32, 64, 128, 256)
+    assert narrow.decoder.layer_cfg.self_attn_cfg.embed_dims == 32
+    assert narrow.num_queries == config.model.num_queries
+    assert "base_channels" not in config.model.backbone
+
+
+def test_a_factor_stands_for_the_widths_that_it_multiplies():
+    head = narrow_model(load_config(CONFIGS / "synloc/yoloxpose_l_640.py"), 4).model.head
+    assert head.head_module_cfg.widen_factor == pytest.approx(0.25)
+    assert head.head_module_cfg.in_channels == 256
