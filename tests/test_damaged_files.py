@@ -77,6 +77,7 @@ from footmm.structures.agent_tracks import AWAY, BALL, HOME, AgentTracks
 pytestmark = pytest.mark.filterwarnings(
     "ignore:The pitch dimensions are required",
     "ignore:Could not determine orientation",
+    "ignore:Duplicate name",
     "ignore:.*:RuntimeWarning",
 )
 
@@ -1005,6 +1006,8 @@ ONCE_MISSED: dict[str, tuple[str, str, Callable[[bytes], bytes]]] = {
     ),
     "endless sequence": ("tracks of sequences", INFO, instead("seqLength=6", "seqLength=1e12")),
     "endless rate": ("ball of sequences", INFO, instead("frameRate=25", "frameRate=1e308")),
+    "endless image": ("ball of sequences", INFO, instead("imWidth=1920", "imWidth=1e308")),
+    "folder of a name too long": ("YOLO", "data.yaml", instead("../train", "x" * 5000)),
     "half an image": ("boxes of sequences", INFO, instead("imWidth=1920", "imWidth=0.5")),
     "ball beyond float32": ("ball of sequences", BOXES_OF_TRACKS, instead("0.1,2.0", "1e300,2.0")),
     "endless track": ("boxes of sequences", BOXES_OF_TRACKS, instead("1,1,840", "1,1e30,840")),

@@ -150,26 +150,32 @@ def export_onnx(
             f"batches={tuple(batches)}, tolerance={tolerance}: give batches of at least 1, and a "
             "tolerance of at least 0"
         )
-    onnx, runtime = required_package("onnx"), required_package("onnxruntime")
-    out = Path(out)
+    runtime, out = required_package("onnxruntime"), Path(out)
     with _appearing_whole(out) as partial:
         graph = load_graph(config, checkpoint, "cpu", input_size)
         allowed = graph.tolerance if tolerance is None else tolerance
-        examples = graph.draw(_TRACED_BATCH, np.random.default_rng(0))
-        _trace(graph, examples, partial)
-        values = dict(zip(graph.inputs, examples, strict=True)) | run_pytorch(graph, examples)
-        shapes = {
-            name: tuple(port.dynamic.get(axis, size) for axis, size in enumerate(value.shape))
-            for (name, value), port in zip(values.items(), _ports(graph), strict=True)
-        }
-        model = onnx.load(partial)
-        _label(onnx, model, shapes, _metadata(graph, checkpoint))
-        onnx.save(model, partial)
-        session = open_session(runtime, partial)
-        differences = compare(graph, session, batches)
+        shapes, dtypes = _write(graph, checkpoint, partial)
+        differences = compare(graph, open_session(runtime, partial), batches)
         check_differences(differences, allowed)
-    dtypes = {name: str(value.dtype).removeprefix("torch.") for name, value in values.items()}
     return ExportedModel(out, graph, shapes, dtypes, tuple(batches), differences, allowed)
+
+
+def _write(
+    graph: ExportGraph, checkpoint: str | Path, path: Path
+) -> tuple[dict[str, tuple[int | str, ...]], dict[str, str]]:
+    """Write the file; returns shapes and types of inputs and outputs by name."""
+    onnx = required_package("onnx")
+    examples = graph.draw(_TRACED_BATCH, np.random.default_rng(0))
+    _trace(graph, examples, path)
+    values = dict(zip(graph.inputs, examples, strict=True)) | run_pytorch(graph, examples)
+    shapes = {
+        name: tuple(port.dynamic.get(axis, size) for axis, size in enumerate(value.shape))
+        for (name, value), port in zip(values.items(), _ports(graph), strict=True)
+    }
+    model = onnx.load(path)
+    _label(onnx, model, shapes, _metadata(graph, checkpoint))
+    onnx.save(model, path)
+    return shapes, {name: str(value.dtype).removeprefix("torch.") for name, value in values.items()}
 
 
 @contextmanager
@@ -196,15 +202,15 @@ def _ports(graph: ExportGraph) -> list[Port]:
 def _trace(graph: ExportGraph, examples: Sequence[Tensor], path: Path) -> None:
     names = [*graph.inputs, *graph.outputs]
     axes = {name: dict(port.dynamic) for name, port in zip(names, _ports(graph), strict=True)}
-    talk = io.StringIO()
     try:
         # The exporter warns of all that is fixed, and prints the whole graph when it fails.
         with (
             torch.no_grad(),
             exportable_functions(),
-            warnings.catch_warnings(action="ignore"),
-            redirect_stdout(talk),
+            warnings.catch_warnings(),
+            redirect_stdout(io.StringIO()),
         ):
+            warnings.simplefilter("ignore")
             torch.onnx.export(
                 graph,
                 tuple(examples),

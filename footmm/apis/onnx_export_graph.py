@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
@@ -29,7 +30,7 @@ class Port(NamedTuple):
     dynamic: Mapping[int, str] = {0: "batch"}
 
 
-class ExportGraph(nn.Module):
+class ExportGraph(nn.Module, ABC):
     """A model with tensors in and out, which is what ONNX knows; one subclass a task.
 
     Normalisation is part of the graph: images go in as OpenCV reads them.
@@ -64,15 +65,16 @@ class ExportGraph(nn.Module):
         self.config = config
 
     @property
+    @abstractmethod
     def inputs(self) -> dict[str, Port]:
         """The tensors that :meth:`forward` takes, by name and in its order."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def outputs(self) -> dict[str, Port]:
         """The tensors that :meth:`forward` returns, by name and in its order."""
-        raise NotImplementedError
 
+    @abstractmethod
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         """Compute the outputs.
 
@@ -82,8 +84,8 @@ class ExportGraph(nn.Module):
         Returns:
             ``(B, ...)``, as the graph's ``outputs`` describe them.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def draw(self, batch: int, rng: np.random.Generator) -> tuple[Tensor, ...]:
         """Make inputs that look like real ones, to trace and to check the graph.
 
@@ -94,7 +96,6 @@ class ExportGraph(nn.Module):
         Returns:
             As :meth:`forward` takes them.
         """
-        raise NotImplementedError
 
     def facts(self) -> dict[str, Any]:
         """What the file says of itself besides inputs and outputs; plain data."""

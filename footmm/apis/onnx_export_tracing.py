@@ -7,6 +7,7 @@ others it writes what only works for the traced batch size, or what onnxruntime 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -138,7 +139,7 @@ _SUBSTITUTES: Mapping[Callable[..., Any], Callable[..., Any]] = {
 }
 
 
-class _FunctionMode(TorchFunctionMode):
+class _FunctionMode(TorchFunctionMode, ABC):
     """A context that is asked about every function of PyTorch that is called."""
 
     def __torch_function__(
@@ -151,11 +152,11 @@ class _FunctionMode(TorchFunctionMode):
         """Call what :meth:`before` returns."""
         return self.before(func, args, kwargs or {})(*args, **(kwargs or {}))
 
+    @abstractmethod
     def before(
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
     ) -> Callable[..., Any]:
         """Return what is called: the function itself, or another one."""
-        raise NotImplementedError
 
 
 class _Substitution(_FunctionMode):

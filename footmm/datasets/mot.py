@@ -30,8 +30,8 @@ _NUM_FIELDS = 6
 # The fields of the 3D form's world point, after a confidence.
 _WORLD_FIELDS = slice(7, 10)
 
-# Frames a second.
-_HIGHEST_RATE = 10_000
+# Frames a second, and pixels along a side of the image.
+_HIGHEST_RATE, _MAX_SIDE = 10_000, 1_000_000
 
 # Beyond, not all whole numbers are floats.
 _LARGEST_NUMBER = 2.0**53
@@ -138,20 +138,15 @@ def read_sequence_info(folder: Path) -> SequenceInfo:
 
     Raises:
         DataFormatError: It is no ini file, or lacks a positive ``frameRate``, ``seqLength``,
-            ``imWidth`` or ``imHeight``, or ``seqLength`` is not less than :data:`MAX_FRAMES`.
+            ``imWidth`` or ``imHeight``, or one is endless.
     """
     file = folder / INFO_FILE
     info = read_section(file)
     rate = _positive(info, "frameRate", file)
     if rate > _HIGHEST_RATE:
         raise DataFormatError(f"{file}: 'frameRate' is {rate:g}, no video's frames a second")
-    length, width, height = (
-        _positive_whole(info, key, file) for key in ("seqLength", "imWidth", "imHeight")
-    )
-    if length >= MAX_FRAMES:
-        raise DataFormatError(
-            f"{file}: 'seqLength' is {length}, needs to be less than {MAX_FRAMES}"
-        )
+    length = _positive_whole(info, "seqLength", file, MAX_FRAMES)
+    width, height = (_positive_whole(info, key, file, _MAX_SIDE) for key in ("imWidth", "imHeight"))
     return SequenceInfo(
         folder=folder,
         name=info.get("name", folder.name),
@@ -250,10 +245,12 @@ def _positive(info: Mapping[str, str], key: str, file: Path) -> float:
     return value
 
 
-def _positive_whole(info: Mapping[str, str], key: str, file: Path) -> int:
+def _positive_whole(info: Mapping[str, str], key: str, file: Path, below: int) -> int:
     value = _positive(info, key, file)
-    if not value.is_integer():
-        raise DataFormatError(f"{file}: '{key}' is {info[key]}, needs to be whole")
+    if not value.is_integer() or value >= below:
+        raise DataFormatError(
+            f"{file}: '{key}' is {info[key]}, needs to be whole and less than {below}"
+        )
     return int(value)
 
 

@@ -31,12 +31,12 @@ TINY_DATASETS: dict[str, dict[str, Any]] = {
 
 #: The same, of those that make their samples while they are asked for, and write nothing.
 TINY_GENERATORS: dict[str, dict[str, Any]] = {
-    "SyntheticBall3DDataset": dict(num_samples=8, windows_per_block=8, cached_blocks=1),
+    "SyntheticBall3DDataset": dict(num_samples=4, windows_per_block=4, cached_blocks=1),
     "SyntheticTacticsDataset": dict(
-        num_samples=12, match_duration_s=45.0, matches_per_block=2, cached_blocks=1
+        num_samples=4, match_duration_s=45.0, matches_per_block=1, cached_blocks=1
     ),
     "SyntheticTrajectoryDataset": dict(
-        num_samples=12, match_duration_s=10.0, matches_per_block=2, cached_blocks=1
+        num_samples=4, match_duration_s=10.0, matches_per_block=1, cached_blocks=1
     ),
 }
 
@@ -67,9 +67,16 @@ WIDTHS = (
 IMPLIED_WIDTHS = {
     name: dict(base_channels=64, stem_channels=64) for name in ("mmdet.ResNet", "mmpose.ResNet")
 }
-
-#: Backbones whose width their config does not decide.
-ONE_WIDTH = ("EfficientNetLite", "OSNet", "ReIDResNet")
+#: Keys of how often like layers follow each other, and what they become.
+DEPTHS = {
+    "deepen_factor": 0.1,
+    "num_blocks": 1,
+    "num_csp_blocks": 1,
+    "num_layers": 1,
+    "num_modules": 1,
+}
+#: Backbones and models that have a width which their config does not decide.
+ONE_WIDTH = ("EfficientNetLite", "OSNet", "ReIDResNet", "CenterDINO", "ConditionalDETR", "DINO")
 
 
 def shrink_config(config: Config, folder: str | Path, epochs: int = 1) -> Config:
@@ -100,29 +107,34 @@ def shrink_config(config: Config, folder: str | Path, epochs: int = 1) -> Config
     return config
 
 
-def narrow_model(config: Config, factor: int = 8) -> Config:
-    """A copy of a config whose networks are narrow, and else as deep and as connected as before.
+def shrink_model(config: Config, factor: int = 8) -> Config:
+    """A copy of a config whose networks are narrow and shallow, and connected as before.
 
     All widths that the config states shrink together: what did not fit still does not. A model
-    whose backbone comes in one width stays as it is.
+    whose width its config does not decide stays as wide as it is.
 
     Args:
         config: A config of footmm.
         factor: What widths are divided by.
 
     Returns:
-        The config of the narrow model; published weights do not fit it.
+        The config of the small model; published weights do not fit it.
     """
     config = copy.deepcopy(config)
-    if config.model.get("backbone", {}).get("type") in ONE_WIDTH:
-        return config
+    types = {config.model.type, config.model.get("backbone", {}).get("type")}
     for part in _parts(config.model):
-        for name, width in IMPLIED_WIDTHS.get(part.get("type"), {}).items():
-            part.setdefault(name, width)
-        # The rest of a part with a widen_factor is multiplied by it.
-        names = ("widen_factor",) if "widen_factor" in part else WIDTHS
-        part.update({name: _divided(part[name], factor) for name in names if name in part})
+        part.update({name: _like(part[name], DEPTHS[name]) for name in DEPTHS if name in part})
+        if not types.intersection(ONE_WIDTH):
+            _narrow(part, factor)
     return config
+
+
+def _narrow(part: Any, factor: int) -> None:
+    for name, width in IMPLIED_WIDTHS.get(part.get("type"), {}).items():
+        part.setdefault(name, width)
+    # The rest of a part with a widen_factor is multiplied by it.
+    names = ("widen_factor",) if "widen_factor" in part else WIDTHS
+    part.update({name: _divided(part[name], factor) for name in names if name in part})
 
 
 def _parts(value: Any) -> Iterator[Any]:
@@ -138,6 +150,11 @@ def _divided(width: Any, factor: int) -> Any:
     if isinstance(width, (list, tuple)):
         return type(width)(_divided(item, factor) for item in width)
     return width / factor if isinstance(width, float) else width // factor
+
+
+def _like(value: Any, item: float) -> Any:
+    """The item, as often as the value has items."""
+    return type(value)([item] * len(value)) if isinstance(value, (list, tuple)) else item
 
 
 def _shrink_loader(loader: Any) -> None:

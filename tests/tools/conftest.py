@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 
-@pytest.fixture(autouse=True, scope="module")
+@pytest.fixture(scope="module")
 def unformatted_configs() -> Iterator[None]:
     """Leave out yapf, which MMEngine runs over the config at each start and each checkpoint.
 

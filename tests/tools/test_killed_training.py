@@ -22,6 +22,8 @@ from footmm.compat.checkpoints import load_checkpoint_file
 from footmm.testing import run_forks, shrink_config
 
 ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.usefixtures("unformatted_configs")
 EPOCHS = 6
 TINY = dict(embed_dims=8, num_layers=1, num_heads=2)
 

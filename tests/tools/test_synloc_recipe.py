@@ -10,9 +10,11 @@ import pytest
 from footmm.apis.config import load_config
 from footmm.apis.predictions import load_predictions
 from footmm.structures.localised_athletes import LocalisedAthletes
-from footmm.testing import narrow_model, run_forks, shrink_config
+from footmm.testing import run_forks, shrink_config, shrink_model
 
 ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.usefixtures("unformatted_configs")
 
 
 @pytest.fixture
@@ -24,7 +26,7 @@ def config(tmp_path):
     )
     config.model.backbone.init_cfg = None
     path = tmp_path / "tiny.py"
-    narrow_model(shrink_config(config, tmp_path, epochs=2)).dump(path)
+    shrink_model(shrink_config(config, tmp_path, epochs=2)).dump(path)
     return path
 
 

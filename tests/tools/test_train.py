@@ -22,6 +22,8 @@ from footmm.testing import run_forks, run_ranks, shrink_config
 ROOT = Path(__file__).parents[2]
 CONFIG = ROOT / "configs/reid/osnet_synthetic.py"
 
+pytestmark = pytest.mark.usefixtures("unformatted_configs")
+
 
 def load_tool(name: str):
     spec = importlib.util.spec_from_file_location(f"tool_{name}", ROOT / f"tools/{name}.py")

@@ -21,6 +21,8 @@ CONFIG = Path(__file__).parents[2] / "configs/reid/osnet_synthetic.py"
 ITERATIONS = 5
 """Batches of an epoch of the shrunk config."""
 
+pytestmark = pytest.mark.usefixtures("unformatted_configs")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:

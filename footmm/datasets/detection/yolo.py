@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,8 @@ class YOLODataset(DetectionDataset):
         root = file.parent / str(content.get("path", ""))
         # Roboflow writes '../train/images' for the 'train/images' beside the file.
         folders = [root / stated, root / stated.removeprefix("../")]
-        return next((folder for folder in folders if folder.is_dir()), folders[-1])
+        # Unlike Path.is_dir, false as well for names that no disk takes.
+        return next(filter(os.path.isdir, folders), folders[-1])
 
 
 def _read_yaml(file: Path) -> dict[str, Any]:
@@ -141,7 +143,7 @@ def _label_folder(images: Path) -> Path:
 
 
 def _images(folder: Path) -> list[Path]:
-    paths = sorted(folder.iterdir()) if folder.is_dir() else []
+    paths = sorted(folder.iterdir()) if os.path.isdir(folder) else []
     images = [
         path
         for path in paths

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -124,7 +124,7 @@ class LoadBallCrops(_BallCrops):
         )
 
     def _cut(self, path: str, corner: Sequence[int]) -> np.ndarray:
-        image = cv2.imread(path) if Path(path).is_file() else None
+        image = cv2.imread(path) if os.path.isfile(path) else None
         if image is None:
             raise UnreadableImageError(f"{path} is missing or no image; unzip the sequence again")
         left, top = corner
