@@ -44,9 +44,9 @@ SMALL_PARTS = {
 } | {"efficientnet_b3_tcn": {"crop_size": 32}}
 
 #: Scores of what tiny data and untrained weights have none of: objects of a size, a ball that
-#: rolls or lands, homographies, strategies.
+#: rolls, rises or lands, homographies, strategies.
 MAY_BE_NAN = {
-    "ball3d": r"/(error_median_\w+|landing_\w+)$",
+    "ball3d": r"/(error_median_\w+|landing_\w+|peak_\w+)$",
     "detection": r"/(mAP_(small|medium|large)|ball_point_\w+)$",
     "homography": r"/((re)?projection_error|iou_|JaC@)",
     "trajectory": r"^trajectory_strategy/",

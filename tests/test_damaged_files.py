@@ -1033,6 +1033,7 @@ ONCE_MISSED: dict[str, tuple[str, str, Callable[[bytes], bytes]]] = {
         "trajectories.npz",
         with_member("rate.npy", b"\x93NUMPY\x01\0\x12\0{'descr': '<f8',  (\n"),
     ),
+    "settings without end": ("export", "settings.json", lambda _: b"[" * 100_000),
     "text for a rate": ("simulated match", "match_00000.npz", with_arrays(rate="x")),
     "player that is a number": ("SkillCorner", "7.jsonl", instead('data": [{', 'data": [0.5, {')),
     "frame that is a word": ("SkillCorner", "7.jsonl", instead('"frame": 1001', '"frame": "x"')),

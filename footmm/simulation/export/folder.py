@@ -217,7 +217,7 @@ def _check_settings(folder: Path, name: str, export: Export) -> None:
     file = folder / name
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataFormatError(f"{file} is not valid JSON ({error}); remove the folder") from error
     if found != json.loads(json.dumps(export.settings())):
         raise DataFormatError(
