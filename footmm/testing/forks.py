@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import cv2
 import torch
 
 
@@ -52,8 +53,12 @@ def run_ranks(log: str | Path, world_size: int, action: Callable[[int], object])
 
 
 def _fork(action: Callable[[], object], log: str | Path) -> int:
+    threads = cv2.getNumThreads()
+    # A fork has none of OpenCV's threads, and would wait for them for ever when it stops them.
+    cv2.setNumThreads(0)
     child = os.fork()
     if child:
+        cv2.setNumThreads(threads)
         return child
     # From here on in the child, which must not return into the test.
     code = 1

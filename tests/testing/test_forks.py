@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from functools import partial
 
+import cv2
+import numpy as np
 import torch.distributed as dist
 
 from footmm.testing import run_forks, run_ranks
@@ -35,3 +38,10 @@ def test_ranks_find_each_other(tmp_path):
     assert run_ranks(log, 2, gather) == [0, 0], log.read_text()
     assert log.read_text() == "[0, 1]\n[0, 1]\n"
     assert "RANK" not in os.environ
+
+
+def test_a_fork_can_change_the_threads_of_opencv(tmp_path):
+    cv2.setNumThreads(2)
+    cv2.GaussianBlur(np.zeros((2000, 2000, 3), np.uint8), (31, 31), 5)  # starts them
+    assert run_forks(tmp_path / "log", partial(cv2.setNumThreads, 0)) == [0]
+    assert cv2.getNumThreads() == 2
