@@ -55,7 +55,7 @@ def run_ranks(log: str | Path, world_size: int, action: Callable[[int], object])
 def _fork(action: Callable[[], object], log: str | Path) -> int:
     threads = cv2.getNumThreads()
     # A fork has none of OpenCV's threads, and would wait for them for ever when it stops them.
-    cv2.setNumThreads(0)
+    cv2.setNumThreads(1)
     child = os.fork()
     if child:
         cv2.setNumThreads(threads)
