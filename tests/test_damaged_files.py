@@ -1028,6 +1028,11 @@ ONCE_MISSED: dict[str, tuple[str, str, Callable[[bytes], bytes]]] = {
         with_arrays(**{"0__positions": FAR}),
     ),
     "bytes for an array": ("trajectories", "trajectories.npz", with_member("rate.npy", b"x")),
+    "archive behind an array": (
+        "trajectories",
+        "trajectories.npz",
+        lambda content: dict(_members(content))["rate.npy"] + content,
+    ),
     "header without end": (
         "trajectories",
         "trajectories.npz",

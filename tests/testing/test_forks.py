@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from functools import partial
 
 import cv2
@@ -42,6 +43,7 @@ def test_ranks_find_each_other(tmp_path):
 
 def test_a_fork_can_change_the_threads_of_opencv(tmp_path):
     cv2.setNumThreads(2)
-    cv2.warpAffine(np.zeros((2000, 2000, 3), np.uint8), np.eye(2, 3), (2000, 2000))  # starts them
+    cv2.warpAffine(np.zeros((2000, 2000, 3), np.uint8), np.eye(2, 3), (2000, 2000))
+    time.sleep(0.3)  # until its threads, which have worked, sleep
     assert run_forks(tmp_path / "log", partial(cv2.setNumThreads, 1)) == [0]
     assert cv2.getNumThreads() == 2

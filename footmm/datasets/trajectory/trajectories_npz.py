@@ -184,8 +184,12 @@ def open_arrays(path: Path, kind: str) -> Iterator[Mapping[str, np.ndarray]]:
     try:
         if not zipfile.is_zipfile(path):
             raise zipfile.BadZipFile("no zip archive")
-        with np.load(path, allow_pickle=False) as arrays:
-            yield _Arrays(arrays)
+        archive = np.load(path, allow_pickle=False)
+        # An archive may have anything before it, a single array say, which NumPy reads instead.
+        if isinstance(archive, np.ndarray):
+            raise zipfile.BadZipFile("it begins with a single array")
+        with archive:
+            yield _Arrays(archive)
     except FootmmError:
         raise
     except _DAMAGE as error:
