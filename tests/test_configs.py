@@ -107,7 +107,14 @@ def matches():
     return simulate
 
 
-@pytest.fixture(params=MODEL_CONFIGS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def _parameter(path: Path) -> Any:
+    """A config; those that differ from another one in nothing but sizes, which shrink, are slow."""
+    is_like_another = re.fullmatch(r"yoloxpose_[sml]_(640|1280)(_simcc)?", path.stem)
+    name = f"{path.parent.name}/{path.stem}"
+    return pytest.param(path, id=name, marks=[pytest.mark.slow] if is_like_another else [])
+
+
+@pytest.fixture(params=map(_parameter, MODEL_CONFIGS))
 def config(request, folder, matches, tmp_path, monkeypatch):
     # Published weights are optional, and tests do not wait for the network.
     monkeypatch.setattr(

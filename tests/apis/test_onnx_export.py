@@ -427,7 +427,7 @@ def test_metadata_names_the_classes(exports, name, classes):
 def test_metadata_of_the_ball_holds_its_learned_constants(exports):
     model = exports("ball3d/efficientnet_b3_tcn").graph.model
     facts = exports("ball3d/efficientnet_b3_tcn").graph.facts()
-    assert facts["physics"]["drag"] == pytest.approx(float(model.head.physics.physics().drag))
+    assert facts["physics"]["drag"] == pytest.approx(model.head.physics.physics().drag.item())
     assert facts["rate"] == 25.0
 
 
