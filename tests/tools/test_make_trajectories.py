@@ -101,7 +101,7 @@ def test_game_states(main, tmp_path, capsys):
         (["--provider=skillcorner", "--data", "meta_data=a"], "has the files meta_data, raw_data"),
         (
             ["--provider=skillcorner", "--data", "meta_data=a", "raw_data=b"],
-            "a does not exist. Open matches: https://github.com/SkillCorner",
+            "a does not exist. Open matches: 'tools/data/download.py skillcorner'",
         ),
         (["--provider=skillcorne", "--data", "a=b"], "invalid choice: 'skillcorne'"),
     ],
