@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Iterator
@@ -86,3 +87,9 @@ def forget_runs() -> Iterator[None]:
         cls = classes.pop()
         cls._instance_dict.clear()
         classes += cls.__subclasses__()
+
+
+def pytest_collection_finish() -> None:
+    """What is imported by now stays: MMEngine collects garbage for every dataset it builds."""
+    gc.collect()
+    gc.freeze()
