@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from mmengine.logging import MMLogger
 from mmengine.utils import ManagerMixin
 
 import footmm  # noqa: F401  (before mmdet and mmpose: installs the mmcv ops fallback)
@@ -82,6 +83,9 @@ def soccernet_ball_root(tmp_path) -> Path:
 def forget_runs() -> Iterator[None]:
     """Drop MMEngine's named instances: two runs within a second would share their names."""
     yield
+    for logger in MMLogger._instance_dict.values():
+        for handler in logger.handlers:
+            handler.close()
     classes: list[type] = [ManagerMixin]
     while classes:
         cls = classes.pop()

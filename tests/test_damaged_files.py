@@ -1043,6 +1043,7 @@ ONCE_MISSED: dict[str, tuple[str, str, Callable[[bytes], bytes]]] = {
     "player that is a number": ("SkillCorner", "7.jsonl", instead('data": [{', 'data": [0.5, {')),
     "frame that is a word": ("SkillCorner", "7.jsonl", instead('"frame": 1001', '"frame": "x"')),
     "event that is a word": ("StatsBomb", "events.json", instead('"index": 5', '"index": "x"')),
+    "freeze frame beyond float32": ("StatsBomb", "frames.json", instead("[55.5", "[1e300")),
     "shirt that is nan": ("labelled tracks", "7.json", instead('number": 1', 'number": NaN')),
     "csv of other letters": ("Last Row", "play.csv", lambda content: content + b"\xe9"),
     "cut zip": ("Hawk-Eye", "a.zip", lambda content: content[:-9]),

@@ -26,6 +26,8 @@ from footmm.structures.agent_tracks import AWAY, BALL, HOME
 
 #: Metres a second that a player runs at the most, and by which places are noted wrongly, metres.
 _SPEED, _SLACK = 9.0, 3.0
+#: Metres from the centre spot; nobody has been noted further away.
+_FURTHEST = 1000.0
 #: Matching somebody to nobody costs more than any allowed step.
 _FAR = 1e6
 
@@ -179,8 +181,13 @@ class FreezeFrames:
             # StatsBomb turns everything so that the acting team attacks to the right.
             turn = 1 if event.team.ground is Ground.HOME else -1
             self._add(event, turn)
+            locations = [*self.places[number]]
             if event.coordinates is not None:
                 self.balls[number] = turn * event.coordinates.x, turn * event.coordinates.y
+                locations.append(self.balls[[number]])
+            # Negated, so that what is not a number is an error too.
+            if not (np.abs(np.concatenate(locations)) < _FURTHEST).all():
+                raise ValueError(f"'location' in event {self.frame_ids[number]} is off the pitch")
 
     def window(self, first: int, num_observed: int, num_frames: int, rate: float) -> dict[str, Any]:
         """Cut a window, as :func:`footmm.datasets.agent_windows.cut_window` does.

@@ -420,7 +420,7 @@ def test_the_own_lines_of_a_camera_are_right_at_any_threshold(camera, count):
         assert ((points >= 0) & (points < SIZE)).all()
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(cameras(), st.floats(0, 3), st.integers(0, 2**32 - 1))
 def test_scores_know_no_order_and_no_side_and_grow_with_the_threshold(camera, metres, seed):
     rng = np.random.default_rng(seed)
@@ -456,7 +456,7 @@ def test_scores_of_a_set_know_no_order_and_are_shares(views, random):
         assert sorted(again.errors_px) == sorted(score.errors_px)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(st.integers(0, 2**32 - 1), st.integers(0, 4), st.integers(1, 5))
 def test_distances_are_the_nearest_to_any_part(seed, num_points, num_vertices):
     """Whole numbers: vertices that coincide, points on them; never farther than a vertex."""

@@ -160,7 +160,7 @@ def test_errors_of_points_know_no_order(predicted, true, seed):
     np.testing.assert_allclose(again, np.array(errors)[:, order], rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(0, 6),

@@ -254,7 +254,7 @@ def figure(function, predicted, true):
     return float(function(predicted, true, PUBLISHED_SIZE))
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("function", [iou_part, iou_whole, projection_error])
 @given(PAIRS, st.floats(0.1, 10))
 def test_exact_figures_are_bounded_whatever_the_scale(function, pair, scale):
@@ -267,7 +267,7 @@ def test_exact_figures_are_bounded_whatever_the_scale(function, pair, scale):
     assert scaled == pytest.approx(value, abs=1e-6, nan_ok=True)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("function", [iou_part, iou_whole, projection_error])
 @given(views())
 def test_the_truth_is_perfect(function, true):

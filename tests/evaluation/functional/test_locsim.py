@@ -430,7 +430,7 @@ def test_the_truth_is_perfect_and_one_more_wrong_detection_no_better(frames):
         assert after[name] <= before[name] + 1e-9
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(
     frame_sets(),
     st.floats(0.01, 1),

@@ -41,7 +41,7 @@ def features(draw, dtype):
     return numbers.astype(dtype) * dtype(scale)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(
     st.sampled_from([np.float32, np.float64]).flatmap(lambda t: st.tuples(features(t), features(t)))
 )

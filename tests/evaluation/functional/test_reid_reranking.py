@@ -75,7 +75,7 @@ def test_lambda_one_is_the_original_order():
     assert np.array_equal(np.argsort(ours, axis=1), np.argsort(expected, axis=1))
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("distance", ["cosine", "euclidean"])
 @pytest.mark.parametrize("count", [1, 30])
 def test_identical_images_are_at_no_distance(distance, count):
@@ -100,7 +100,7 @@ def test_equals_torchreid(seed):
     np.testing.assert_allclose(ours, peer.re_ranking(*distances), atol=1e-6)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(
     st.integers(0, 2**32 - 1),
     st.tuples(st.integers(0, 3), st.integers(2, 6)),

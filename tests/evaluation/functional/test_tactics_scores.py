@@ -78,7 +78,7 @@ def answers(draw):
     return classes, np.array(labels, np.int64), np.array(found, np.int64)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(answers(), st.integers(0, 2**32 - 1))
 def test_shares_are_shares_in_any_order_and_equal_those_of_scikit_learn(given_answers, seed):
     classes, labels, found = given_answers

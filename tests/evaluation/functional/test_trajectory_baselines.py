@@ -102,7 +102,7 @@ def observed_windows(draw):
     return rng.integers(-50, 50, (frames, agents, 2)).astype(float), present
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @pytest.mark.parametrize("baseline", [stand_still, constant_velocity, kalman])
 @given(observed_windows(), st.sampled_from([np.nan, np.inf, -1e308]), st.integers(0, 2**32 - 1))
 def test_baselines_know_neither_what_is_hidden_nor_an_order(baseline, window, anything, seed):

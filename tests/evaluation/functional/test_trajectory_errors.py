@@ -253,7 +253,7 @@ def test_displacements_do_not_know_where_nor_who(function, scene, angle, seed):
 
 
 @DISPLACEMENTS
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(scenes(), st.sampled_from([math.nan, math.inf, -1e308]))
 def test_displacements_do_not_see_what_is_not_scored(function, scene, anything):
     predictions, future, scored = scene
@@ -277,7 +277,7 @@ def test_displacements_grow_with_the_error(function, scene, factor):
     np.testing.assert_allclose(found, factor * function(*scene, 1.0, horizons).totals, atol=1e-9)
 
 
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(scenes(), st.sampled_from([math.nan, math.inf, -1e308]), st.integers(0, 2**32 - 1))
 def test_likelihood_knows_neither_what_is_hidden_nor_an_order(scene, anything, seed):
     predictions, future, scored = scene

@@ -259,7 +259,7 @@ def test_order_batches_and_processes_make_no_difference(check_splits, make, samp
 
 
 @METRICS_OF_PATHS
-@pytest.mark.filterwarnings("error")
+@pytest.mark.filterwarnings("error::RuntimeWarning")
 @given(samples=random_samples(), anything=st.sampled_from([math.nan, math.inf, -1e30]))
 def test_what_is_missing_makes_no_difference(make, samples, anything):
     """Positions of those who are not there, and predictions of those who are not scored."""
