@@ -16,20 +16,20 @@ from mmengine.config import Config
 from footmm.apis.cli import report_errors
 from footmm.apis.config import load_config
 from footmm.apis.onnx_export import export_onnx, load_graph
-from footmm.apis.onnx_export_check import (
+from footmm.apis.onnx_export.check import (
     check_differences,
     compare,
     open_session,
     required_package,
 )
-from footmm.apis.onnx_export_graph import ExportGraph
-from footmm.apis.onnx_export_latency import (
+from footmm.apis.onnx_export.graph import ExportGraph
+from footmm.apis.onnx_export.latency import (
     check_same_inputs,
     exported_input_size,
     latency_rows,
     measure,
 )
-from footmm.apis.onnx_export_report import add_model_arguments, table
+from footmm.apis.onnx_export.report import add_model_arguments, table
 from footmm.compat.launch import select_device
 from footmm.errors import ConfigError
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from footmm.apis.cli import report_errors
 from footmm.apis.config import load_config
 from footmm.apis.onnx_export import export_onnx
-from footmm.apis.onnx_export_check import BATCHES
-from footmm.apis.onnx_export_report import add_model_arguments, describe_export
+from footmm.apis.onnx_export.check import BATCHES
+from footmm.apis.onnx_export.report import add_model_arguments, describe_export
 
 
 def parse_args(argv: Sequence[str] | None) -> argparse.Namespace:

@@ -12,8 +12,8 @@ from mmengine.config import Config
 from mmengine.model import BaseModel
 from torch import Tensor
 
-from footmm.apis.onnx_export_graph import ExportGraph, Port, normalisation_facts
-from footmm.apis.onnx_export_tracing import RankingMargin
+from footmm.apis.onnx_export.graph import ExportGraph, Port, normalisation_facts
+from footmm.apis.onnx_export.tracing import RankingMargin
 from footmm.errors import ConfigError
 from footmm.structures.detected_objects import BALL, CLASSES
 

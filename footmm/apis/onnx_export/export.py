@@ -28,7 +28,7 @@ from torch.onnx import OnnxExporterError
 
 import footmm
 from footmm.apis.model import init_model
-from footmm.apis.onnx_export_check import (
+from footmm.apis.onnx_export.check import (
     BATCHES,
     OutputDifference,
     check_differences,
@@ -37,10 +37,10 @@ from footmm.apis.onnx_export_check import (
     required_package,
     run_pytorch,
 )
-from footmm.apis.onnx_export_graph import ExportError, ExportGraph, Port
-from footmm.apis.onnx_export_images import DetectionGraph, HomographyGraph, ReIDGraph, SynLocGraph
-from footmm.apis.onnx_export_tracing import OPSET, exportable_functions
-from footmm.apis.onnx_export_tracks import Ball3DGraph, TacticsGraph, TrajectoryGraph
+from footmm.apis.onnx_export.graph import ExportError, ExportGraph, Port
+from footmm.apis.onnx_export.images import DetectionGraph, HomographyGraph, ReIDGraph, SynLocGraph
+from footmm.apis.onnx_export.tracing import OPSET, exportable_functions
+from footmm.apis.onnx_export.tracks import Ball3DGraph, TacticsGraph, TrajectoryGraph
 from footmm.errors import ConfigError
 from footmm.models.ball3d import Ball3DTracker
 from footmm.models.detection import DETR, DINO, ConditionalDETR
@@ -225,7 +225,7 @@ def _trace(graph: ExportGraph, examples: Sequence[Tensor], path: Path) -> None:
         reason = str(error).strip().splitlines()[0]
         raise ExportError(
             f"{type(graph.model).__name__} cannot be exported: {reason}. Compute that by functions "
-            "that ONNX has (footmm.apis.onnx_export_tracing), or leave the part out of the graph"
+            "that ONNX has (footmm.apis.onnx_export.tracing), or leave the part out of the graph"
         ) from error
 
 

@@ -11,7 +11,7 @@ from mmengine.model import BaseModel
 from torch import Tensor
 from torch_geometric.data import Batch, Data
 
-from footmm.apis.onnx_export_graph import ExportGraph, Port, normalisation_facts
+from footmm.apis.onnx_export.graph import ExportGraph, Port, normalisation_facts
 from footmm.datasets.transforms.tactics import BuildTacticsGraph
 from footmm.errors import ConfigError
 from footmm.models.ball3d.features import BallObservations

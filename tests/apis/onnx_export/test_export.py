@@ -23,17 +23,18 @@ from torch_geometric.data import Data
 import footmm
 from footmm.apis.config import load_config
 from footmm.apis.onnx_export import export_onnx, load_graph
-from footmm.apis.onnx_export_check import OutputDifference, check_differences, compare
-from footmm.apis.onnx_export_graph import ExportError
+from footmm.apis.onnx_export.check import OutputDifference, check_differences, compare
+from footmm.apis.onnx_export.graph import ExportError
 from footmm.errors import CheckpointError, ConfigError
 from footmm.models.reid import ReIDModel
 from footmm.registry import MODELS
 from footmm.structures.detected_objects import BALL
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+ROOT = Path(__file__).parents[3]
+CONFIGS = ROOT / "configs"
 MODEL_CONFIGS = sorted(p for p in CONFIGS.glob("*/*.py") if p.parent.name != "_base_")
 
-DOCUMENT = Path(__file__).parents[2] / "docs" / "deployment.md"
+DOCUMENT = ROOT / "docs" / "deployment.md"
 
 MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from footmm.apis import onnx_export_tracing as tracing
-from footmm.apis.onnx_export_tracing import RankingMargin, exportable_functions
+from footmm.apis.onnx_export import tracing
+from footmm.apis.onnx_export.tracing import RankingMargin, exportable_functions
 
 
 @pytest.fixture

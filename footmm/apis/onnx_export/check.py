@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from footmm.apis.onnx_export_graph import ExportError, ExportGraph
+from footmm.apis.onnx_export.graph import ExportError, ExportGraph
 from footmm.errors import ConfigError
 
 BATCHES = (1, 2, 3)

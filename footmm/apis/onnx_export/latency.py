@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from footmm.apis.onnx_export_check import run_pytorch
-from footmm.apis.onnx_export_graph import ExportGraph
+from footmm.apis.onnx_export.check import run_pytorch
+from footmm.apis.onnx_export.graph import ExportGraph
 from footmm.errors import ConfigError
 
 

@@ -6,10 +6,10 @@ import argparse
 from collections.abc import Sequence
 
 from footmm.apis.cli import add_config_arguments
-from footmm.apis.onnx_export import ExportedModel
-from footmm.apis.onnx_export_check import required_package
-from footmm.apis.onnx_export_graph import Port
-from footmm.apis.onnx_export_tracing import OPSET
+from footmm.apis.onnx_export.check import required_package
+from footmm.apis.onnx_export.export import ExportedModel
+from footmm.apis.onnx_export.graph import Port
+from footmm.apis.onnx_export.tracing import OPSET
 
 
 def add_model_arguments(parser: argparse.ArgumentParser) -> None:

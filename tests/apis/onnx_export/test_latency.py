@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from footmm.apis.onnx_export_graph import ExportGraph, Port
-from footmm.apis.onnx_export_latency import (
+from footmm.apis.onnx_export.graph import ExportGraph, Port
+from footmm.apis.onnx_export.latency import (
     Latency,
     check_same_inputs,
     exported_input_size,
