@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import torch
@@ -10,14 +9,9 @@ from footmm.apis.config import load_config
 from footmm.testing import shrink_config
 
 ROOT = Path(__file__).parents[3]
-_spec = importlib.util.spec_from_file_location(
-    "training_memory", ROOT / "tools/analysis/training_memory.py"
-)
-tool = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tool)
 
 
-def test_counts_what_backward_needs_once():
+def test_counts_what_backward_needs_once(tool):
     model = nn.Sequential(nn.Linear(8, 16, bias=False), nn.Sigmoid())
     saved = tool.SavedTensors(model)
     with torch.autograd.graph.saved_tensors_hooks(saved.keep, lambda tensor: tensor):
@@ -26,14 +20,14 @@ def test_counts_what_backward_needs_once():
     assert saved.num_bytes == 4 * (4 * 8 + 4 * 16)
 
 
-def test_batch_sizes():
+def test_batch_sizes(tool):
     sizes = tool.batch_sizes(per_image=2**28, weights=2**28, copies=4)
     # 8 GiB: 6.8 usable, 1.5 reserved, 1 of weights: 17 quarters.
     assert sizes[8] == 17
     assert tool.batch_sizes(per_image=2**40, weights=0, copies=4)[80] == 0
 
 
-def test_prints_a_table(tmp_path, capsys):
+def test_prints_a_table(tool, tmp_path, capsys):
     config = shrink_config(
         load_config(ROOT / "configs/reid/osnet_synthetic.py", {"input_size": (32, 16)}), tmp_path
     )

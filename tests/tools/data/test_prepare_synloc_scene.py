@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 
@@ -8,13 +7,6 @@ import pytest
 from PIL import Image
 
 from footmm.datasets.synloc import SynLocDataset
-
-ROOT = Path(__file__).parents[3]
-_spec = importlib.util.spec_from_file_location(
-    "prepare_synloc_scene", ROOT / "tools/data/prepare_synloc_scene.py"
-)
-tool = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(tool)
 
 
 @pytest.fixture
@@ -29,11 +21,15 @@ def frame(synloc_root, tmp_path):
     return synloc_root / "fullhd" / "train" / "000000.jpg", path
 
 
-def run(frame, out):
-    tool.main([str(frame[0]), str(frame[1]), "--out", str(out)])
+@pytest.fixture
+def run(tool):
+    def run(frame, out):
+        tool.main([str(frame[0]), str(frame[1]), "--out", str(out)])
+
+    return run
 
 
-def test_every_split_is_the_frame(frame, tmp_path):
+def test_every_split_is_the_frame(run, frame, tmp_path):
     out = tmp_path / "data" / "scene"
     run(frame, out)
     for split in ("train", "val", "test"):
@@ -43,14 +39,14 @@ def test_every_split_is_the_frame(frame, tmp_path):
     assert sorted(path.name for path in out.parent.iterdir()) == ["scene"]
 
 
-def test_nothing_is_overwritten(frame, tmp_path, capsys):
+def test_nothing_is_overwritten(run, frame, tmp_path, capsys):
     (tmp_path / "out").mkdir()
     with pytest.raises(SystemExit):
         run(frame, tmp_path / "out")
     assert "exists; remove it" in capsys.readouterr().err
 
 
-def test_image_of_another_size_is_refused(frame, tmp_path, capsys):
+def test_image_of_another_size_is_refused(run, frame, tmp_path, capsys):
     small = tmp_path / "small.png"
     Image.new("RGB", (320, 180)).save(small)
     with pytest.raises(SystemExit):
@@ -59,13 +55,13 @@ def test_image_of_another_size_is_refused(frame, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
-def test_no_image_is_refused(frame, tmp_path, capsys):
+def test_no_image_is_refused(run, frame, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run((frame[1], frame[1]), tmp_path / "out")
     assert "cannot read the image" in capsys.readouterr().err
 
 
-def test_many_frames_are_refused(synloc_root, frame, tmp_path, capsys):
+def test_many_frames_are_refused(run, synloc_root, frame, tmp_path, capsys):
     with pytest.raises(SystemExit):
         run((frame[0], synloc_root / "annotations" / "train.json"), tmp_path / "out")
     assert "has 3 images; give the json of one frame" in capsys.readouterr().err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -17,16 +16,6 @@ from footmm.registry import MODELS
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = str(ROOT / "configs/ball3d/tcn_synthetic.py")
 SMALL = ["--cfg-options", "num_frames=6", "num_future=5", "channels=8"]
-
-
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location(
-        "tool_infer_ball3d", ROOT / "tools/infer/ball3d.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from functools import partial
@@ -66,16 +65,6 @@ model = dict(
     test_cfg=dict(max_per_img=5),
 )
 """
-
-
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location(
-        "tool_infer_detection", ROOT / "tools/infer/detection.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class FakeInferencer(DetectionInferencer):

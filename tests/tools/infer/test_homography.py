@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 from functools import partial
 from pathlib import Path
@@ -20,16 +19,6 @@ from footmm.structures.calibrated_frame import CalibratedFrame
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = str(ROOT / "configs" / "homography" / "resnet50_kp29.py")
-
-
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location(
-        "tool_infer_homography", ROOT / "tools/infer/homography.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class FakeInferencer(HomographyInferencer):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 from functools import partial
 from pathlib import Path
 
@@ -16,14 +15,6 @@ from footmm.registry import MODELS
 
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = str(ROOT / "configs/reid/osnet_synthetic.py")
-
-
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location("tool_infer_reid", ROOT / "tools/infer/reid.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -16,16 +15,6 @@ from footmm.registry import MODELS
 ROOT = Path(__file__).resolve().parents[3]
 CONFIG = str(ROOT / "configs/synloc/yoloxpose_tiny_640.py")
 SMALL = ["--cfg-options", "input_size=(96,160)", "model.backbone.init_cfg=None"]
-
-
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location(
-        "tool_infer_synloc", ROOT / "tools/infer/synloc.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

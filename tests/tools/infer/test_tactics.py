@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import pandas as pd
@@ -20,16 +19,6 @@ SMALL = dict(num_frames=31, num_observed=21, frame_step=5, embed_dims=8, num_lay
 TABLES = ["formations.csv", "roles.csv", "windows.csv"]
 PICTURES = ["attention.png", "formation_map.png", "timeline.png"]
 NAMES = [formation.name for formation in FORMATIONS]
-
-
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location(
-        "tool_infer_tactics", ROOT / "tools/infer/tactics.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")

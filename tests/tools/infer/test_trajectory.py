@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +12,6 @@ from footmm.apis.config import load_config
 from footmm.datasets.trajectory.trajectories_npz import write_trajectories
 from footmm.registry import MODELS
 from footmm.structures.agent_tracks import AgentTracks
-
-ROOT = Path(__file__).resolve().parents[3]
 
 CONFIG = """
 default_scope = "footmm"
@@ -37,16 +34,6 @@ test_dataloader = dict(
     )
 )
 """
-
-
-@pytest.fixture(scope="module")
-def tool():
-    spec = importlib.util.spec_from_file_location(
-        "tool_infer_trajectory", ROOT / "tools/infer/trajectory.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def tracks(match, num_frames=35):
