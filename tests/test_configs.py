@@ -18,6 +18,7 @@ from mmengine.runner import Runner
 from footmm.apis.config import load_config
 from footmm.apis.runner import build_runner, resume_from, train
 from footmm.apis.runner import test as run_test
+from footmm.engine.hooks.metrics_table import describe_data
 from footmm.registry import HOOKS, MODELS
 from footmm.simulation.match import simulate_matches
 from footmm.testing import shrink_config, shrink_model
@@ -139,7 +140,7 @@ def test_config_trains_validates_saves_resumes_and_tests(config):
     task = Path(config.filename).parent.name
     MODELS.build(config.model)
     first = build_runner(config, "cpu")
-    assert first.train_dataloader.dataset.metainfo["synthetic"]
+    assert "real:" not in describe_data(first.train_dataloader.dataset.metainfo)
     train(first)
     losses = scalars(first, "train/")
     assert {"loss", "lr"} <= losses.keys()

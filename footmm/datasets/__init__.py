@@ -6,6 +6,7 @@ from footmm.datasets.ball3d import (
     SoccerNetBallDataset,
     SyntheticBall3DDataset,
 )
+from footmm.datasets.concatenation import ConcatDataset
 from footmm.datasets.detection import (
     CocoDetectionDataset,
     DetectionDataset,
@@ -39,6 +40,7 @@ from footmm.datasets.trajectory import (
 
 __all__ = [
     "CocoDetectionDataset",
+    "ConcatDataset",
     "DetectionDataset",
     "HawkEyeBallDataset",
     "MOTDataset",

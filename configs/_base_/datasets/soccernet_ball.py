@@ -31,7 +31,6 @@ train_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=True),
     dataset=dict(
         type="ConcatDataset",
-        ignore_keys=["data_source", "synthetic", "synthetic_fallback"],
         datasets=[
             dict(_synthetic, split="train", num_samples=50_000, pipeline=train_pipeline),
             dict(

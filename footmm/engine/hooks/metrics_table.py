@@ -23,11 +23,14 @@ def describe_data(metainfo: Mapping[str, Any]) -> str:
 
     Args:
         metainfo: Of the dataset; the keys ``synthetic`` (bool), ``synthetic_fallback`` (bool: the
-            real data was asked for and not found) and ``data_source`` (str) are read.
+            real data was asked for and not found) and ``data_source`` (str) are read, and ``parts``
+            of a :class:`footmm.datasets.ConcatDataset`.
 
     Returns:
         E.g. ``"real: SoccerNet-ReID"``; ``"not stated"`` if the dataset does not say.
     """
+    if "parts" in metainfo:
+        return "; ".join(dict.fromkeys(map(describe_data, metainfo["parts"])))
     if metainfo.get("synthetic_fallback"):
         return "synthetic (fallback: real data not found)"
     if "synthetic" not in metainfo:

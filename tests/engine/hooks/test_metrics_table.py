@@ -17,6 +17,10 @@ SYNTHETIC = {"synthetic": True, "data_source": "footmm simulation"}
     [
         ({}, "not stated"),
         ({"synthetic": False}, "real"),
+        (
+            {"parts": [SYNTHETIC, {"synthetic": False}, SYNTHETIC]},
+            "synthetic: footmm simulation; real",
+        ),
         ({"synthetic": False, "data_source": "SoccerNet-ReID"}, "real: SoccerNet-ReID"),
         (SYNTHETIC, "synthetic: footmm simulation"),
         (
