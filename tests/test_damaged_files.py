@@ -42,6 +42,7 @@ from footmm.apis.config import load_config
 from footmm.apis.frames import FrameReader
 from footmm.apis.predictions import load_predictions
 from footmm.compat.checkpoints import check_checkpoint_fits, load_from_local
+from footmm.datasets import ConcatDataset
 from footmm.datasets.ball3d import HawkEyeBallDataset, SoccerNetBallDataset
 from footmm.datasets.detection import (
     CocoDetectionDataset,
@@ -1255,6 +1256,7 @@ def reading_functions() -> Iterator[str]:
 
 def reading_datasets() -> Iterator[str]:
     for name, cls in DATASETS.module_dict.items():
-        # Those are drawn, or read by the class of the format.
-        if cls.__module__.startswith("footmm.") and not name.startswith("Synthetic"):
+        # The synthetic ones are drawn, or read by the class of the format; a whole by its parts.
+        has_no_format = name.startswith("Synthetic") or cls is ConcatDataset
+        if cls.__module__.startswith("footmm.") and not has_no_format:
             yield name
