@@ -160,6 +160,8 @@ def own_parts(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.chdir(tmp_path)
     for registry in (DATASETS, MODELS, METRICS):
+        # What is imported for the first time now would be forgotten too, and never be registered.
+        registry.import_from_location()
         monkeypatch.setattr(registry, "_module_dict", dict(registry._module_dict))
     yield sorted(files)
     for name in files:
