@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
 from collections.abc import Callable
 
 import torch
@@ -15,6 +14,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.registry import init_default_scope
 
 from footmm.apis.config import load_config
+from footmm.apis.onnx_export.latency import time_runs
 from footmm.apis.runner import config_mistakes_explained
 from footmm.evaluation.functional.ball3d_baselines import parabola
 from footmm.registry import DATASETS, MODELS
@@ -26,13 +26,7 @@ NUM_WINDOWS = 64
 
 def milliseconds(run: Callable[[], object], rounds: int) -> float:
     """Median time of a run."""
-    run()
-    times = []
-    for _ in range(rounds):
-        start = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - start)
-    return 1000.0 * statistics.median(times)
+    return 1000.0 * statistics.median(time_runs(run, rounds, warm_up=1))
 
 
 def main() -> None:

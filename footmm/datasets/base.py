@@ -19,6 +19,9 @@ from footmm.errors import ConfigError, DataFormatError
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
+#: Pixels, metres and areas are smaller; beyond, not all whole numbers are floats.
+LARGEST_NUMBER = 2**53
+
 
 class ImageDataset(BaseDataset):
     """Base of the datasets of image files.

@@ -6,10 +6,8 @@ from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from footmm.datasets.base import LARGEST_NUMBER
 from footmm.errors import DataFormatError
-
-#: Pixels, metres and areas are smaller; beyond, not all whole numbers are floats.
-_LARGEST_NUMBER = 2**53
 
 
 def read_entries(
@@ -112,7 +110,7 @@ def integer(entry: Mapping[str, Any], key: str, place: str) -> int:
     """
     value = entry.get(key)
     is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if not is_whole or abs(value) >= _LARGEST_NUMBER:
+    if not is_whole or abs(value) >= LARGEST_NUMBER:
         raise DataFormatError(f"{place}: {key!r} is {repr(value)[:60]}, not a whole number")
     return value
 
@@ -128,7 +126,7 @@ def _has_shape(value: Any, shape: tuple[int, ...]) -> bool:
     if not shape:
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         # Nothing that is compared with nan is smaller.
-        return is_number and abs(value) < _LARGEST_NUMBER
+        return is_number and abs(value) < LARGEST_NUMBER
     if not isinstance(value, list) or len(value) != shape[0]:
         return False
     return all(_has_shape(part, shape[1:]) for part in value)

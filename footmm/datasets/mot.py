@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from footmm.datasets.base import LARGEST_NUMBER
 from footmm.datasets.rejected_boxes import NO_POSITIVE_SIZE, UNKNOWN_TRACK, Reject, refuse
 from footmm.errors import DataFormatError, DatasetNotFoundError
 
@@ -32,9 +33,6 @@ _WORLD_FIELDS = slice(7, 10)
 
 # Frames a second, and pixels along a side of the image.
 _HIGHEST_RATE, _MAX_SIDE = 10_000, 1_000_000
-
-# Beyond, not all whole numbers are floats.
-_LARGEST_NUMBER = 2.0**53
 
 
 @dataclass(frozen=True, eq=False)
@@ -267,7 +265,7 @@ def _parse_row(line: str, place: str) -> tuple[int, int, float, float, float, fl
     except ValueError:
         row = []
     # Nothing that is compared with nan is smaller.
-    if len(row) < _NUM_FIELDS or not all(abs(value) < _LARGEST_NUMBER for value in row):
+    if len(row) < _NUM_FIELDS or not all(abs(value) < LARGEST_NUMBER for value in row):
         raise DataFormatError(f"{place}: {_explain_row(line)}")
     frame, track, *box = row
     if not (frame.is_integer() and track.is_integer()):
@@ -283,7 +281,7 @@ def _world_point(line: str, place: str) -> tuple[float, float, float]:
         point = tuple(float(text) for text in fields)
     except ValueError:
         point = (math.inf, math.inf, math.inf)
-    if any(abs(value) >= _LARGEST_NUMBER for value in point):
+    if any(abs(value) >= LARGEST_NUMBER for value in point):
         raise DataFormatError(
             f"{place}: fields 8 to 10 are '{','.join(fields)[:80]}'; give the world point x, y, z "
             "in metres, or -1,-1,-1"

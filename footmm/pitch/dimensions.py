@@ -21,6 +21,9 @@ Point3 = tuple[float, float, float]
 LEGAL_LENGTH = (90.0, 120.0)
 LEGAL_WIDTH = (45.0, 90.0)
 
+#: Metres from the centre spot; no player and no ball has been recorded further away.
+FURTHEST = 1000.0
+
 LINE_CLASSES: tuple[str, ...] = (
     "Big rect. left bottom",
     "Big rect. left main",

@@ -72,7 +72,7 @@ def benchmark(args: argparse.Namespace) -> str:
     threads = torch.get_num_threads()
     with onnx_file(args, config) as path:
         session = open_session(runtime, path, args.device, threads)
-        graph = load_graph(config, args.checkpoint, "cpu", exported_input_size(session))
+        graph = load_graph(config, args.checkpoint, exported_input_size(session))
         check_same_inputs(graph, session)
         differences = compare(graph, session, [1])
         check_differences(differences, graph.tolerance)

@@ -87,6 +87,11 @@ def run_pytorch(graph: ExportGraph, inputs: Sequence[Tensor]) -> dict[str, Tenso
         return dict(zip(graph.outputs, graph(*inputs), strict=True))
 
 
+def numpy_inputs(graph: ExportGraph, inputs: Sequence[Tensor]) -> dict[str, np.ndarray]:
+    """What onnxruntime takes, by name; shapes as in :meth:`ExportGraph.forward`."""
+    return {name: value.numpy() for name, value in zip(graph.inputs, inputs, strict=True)}
+
+
 def compare(graph: ExportGraph, session: Any, batches: Sequence[int]) -> list[OutputDifference]:
     """Compute the same batches with PyTorch and onnxruntime.
 
@@ -103,9 +108,8 @@ def compare(graph: ExportGraph, session: Any, batches: Sequence[int]) -> list[Ou
     for batch in batches:
         inputs = graph.draw(batch, rng)
         wanted = run_pytorch(graph, inputs)
-        feed = {name: value.numpy() for name, value in zip(graph.inputs, inputs, strict=True)}
         try:
-            found = session.run(list(wanted), feed)
+            found = session.run(list(wanted), numpy_inputs(graph, inputs))
         except Exception as error:  # onnxruntime's own classes, which have no common base
             raise ExportError(
                 f"onnxruntime fails for a batch of {batch}: {first_line(error)}"

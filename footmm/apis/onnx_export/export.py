@@ -33,11 +33,12 @@ from footmm.apis.onnx_export.check import (
     OutputDifference,
     check_differences,
     compare,
+    first_line,
     open_session,
     required_package,
     run_pytorch,
 )
-from footmm.apis.onnx_export.graph import ExportError, ExportGraph, Port
+from footmm.apis.onnx_export.graph import ExportError, ExportGraph
 from footmm.apis.onnx_export.images import DetectionGraph, HomographyGraph, ReIDGraph, SynLocGraph
 from footmm.apis.onnx_export.tracing import OPSET, exportable_functions
 from footmm.apis.onnx_export.tracks import Ball3DGraph, TacticsGraph, TrajectoryGraph
@@ -92,15 +93,13 @@ class ExportedModel:
 def load_graph(
     config: str | Path | Config,
     checkpoint: str | Path,
-    device: str | None = "cpu",
     input_size: tuple[int, int] | None = None,
 ) -> ExportGraph:
-    """Build a config's model with the weights of a checkpoint, with tensors in and out.
+    """Build a config's model on the CPU, with a checkpoint's weights and tensors in and out.
 
     Args:
         config: A config file, or a config.
         checkpoint: Weights of the config's model.
-        device: ``'cpu'`` or ``'cuda'``; ``None`` takes CUDA where there is one.
         input_size: Height and width of the images, pixels; None: the config's.
 
     Raises:
@@ -108,7 +107,7 @@ def load_graph(
         CheckpointError: The checkpoint is missing, damaged, unsafe or of another model.
         ExportError: Nobody has said what goes in and out of such a model.
     """
-    model = init_model(config, checkpoint, device)
+    model = init_model(config, checkpoint, "cpu")
     for parent in type(model).__mro__:
         if parent in GRAPHS:
             return GRAPHS[parent](model, model.cfg, input_size).eval()
@@ -152,7 +151,7 @@ def export_onnx(
         )
     runtime, out = required_package("onnxruntime"), Path(out)
     with _appearing_whole(out) as partial:
-        graph = load_graph(config, checkpoint, "cpu", input_size)
+        graph = load_graph(config, checkpoint, input_size)
         allowed = graph.tolerance if tolerance is None else tolerance
         shapes, dtypes = _write(graph, checkpoint, partial)
         differences = compare(graph, open_session(runtime, partial), batches)
@@ -169,8 +168,8 @@ def _write(
     _trace(graph, examples, path)
     values = dict(zip(graph.inputs, examples, strict=True)) | run_pytorch(graph, examples)
     shapes = {
-        name: tuple(port.dynamic.get(axis, size) for axis, size in enumerate(value.shape))
-        for (name, value), port in zip(values.items(), _ports(graph), strict=True)
+        name: tuple(port.dynamic.get(axis, size) for axis, size in enumerate(values[name].shape))
+        for name, port in graph.ports.items()
     }
     model = onnx.load(path)
     _label(onnx, model, shapes, _metadata(graph, checkpoint))
@@ -195,13 +194,7 @@ def _appearing_whole(out: Path) -> Iterator[Path]:
         ) from error
 
 
-def _ports(graph: ExportGraph) -> list[Port]:
-    return [*graph.inputs.values(), *graph.outputs.values()]
-
-
 def _trace(graph: ExportGraph, examples: Sequence[Tensor], path: Path) -> None:
-    names = [*graph.inputs, *graph.outputs]
-    axes = {name: dict(port.dynamic) for name, port in zip(names, _ports(graph), strict=True)}
     try:
         # The exporter warns of all that is fixed, and prints the whole graph when it fails.
         with (
@@ -219,13 +212,13 @@ def _trace(graph: ExportGraph, examples: Sequence[Tensor], path: Path) -> None:
                 opset_version=OPSET,
                 input_names=list(graph.inputs),
                 output_names=list(graph.outputs),
-                dynamic_axes=axes,
+                dynamic_axes={name: dict(port.dynamic) for name, port in graph.ports.items()},
             )
     except (OnnxExporterError, NotImplementedError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise ExportError(
-            f"{type(graph.model).__name__} cannot be exported: {reason}. Compute that by functions "
-            "that ONNX has (footmm.apis.onnx_export.tracing), or leave the part out of the graph"
+            f"{type(graph.model).__name__} cannot be exported: {first_line(error)}. Compute that "
+            "by functions that ONNX has (footmm.apis.onnx_export.tracing), or leave the part out "
+            "of the graph"
         ) from error
 
 

@@ -97,6 +97,11 @@ class ExportGraph(nn.Module, ABC):
             As :meth:`forward` takes them.
         """
 
+    @property
+    def ports(self) -> dict[str, Port]:
+        """Inputs, then outputs, by names that they do not share."""
+        return {**self.inputs, **self.outputs}
+
     def facts(self) -> dict[str, Any]:
         """What the file says of itself besides inputs and outputs; plain data."""
         return {}

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from footmm.apis.onnx_export.check import run_pytorch
+from footmm.apis.onnx_export.check import numpy_inputs, run_pytorch
 from footmm.apis.onnx_export.graph import ExportGraph
 from footmm.errors import ConfigError
 
@@ -85,7 +85,7 @@ def measure(
     found = []
     for batch in batches:
         inputs = graph.draw(batch, np.random.default_rng(batch))
-        feed = {name: value.numpy() for name, value in zip(graph.inputs, inputs, strict=True)}
+        feed = numpy_inputs(graph, inputs)
 
         def pytorch(inputs: Sequence[torch.Tensor] = inputs) -> list[torch.Tensor]:
             outputs = run_pytorch(graph, [value.to(device) for value in inputs])

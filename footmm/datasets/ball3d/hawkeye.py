@@ -14,7 +14,7 @@ from mmengine.dataset import BaseDataset
 
 from footmm.datasets.ball3d.base import METAINFO, image_truth
 from footmm.errors import ConfigError, DataFormatError, DatasetNotFoundError
-from footmm.pitch.dimensions import PitchDimensions
+from footmm.pitch.dimensions import FURTHEST, PitchDimensions
 from footmm.registry import DATASETS
 from footmm.simulation.ball_windows import (
     LEAD,
@@ -29,9 +29,6 @@ RATE = 50.0
 """Samples a second of the format."""
 
 SOURCE = "hawkeye"
-
-#: Metres from the centre spot; no ball has been further away.
-_FURTHEST = 1000.0
 
 _HOW_TO_GET = (
     "give Hawk-Eye's *.samples.ball, or a zip of them; kloppy's test files hold a sample, "
@@ -226,7 +223,7 @@ def _parse_ball(content: bytes, place: str) -> list[np.ndarray]:
 
 def _check_samples(time: np.ndarray, positions: np.ndarray, place: str) -> None:
     # Negated, so that what is not a number is an error too.
-    far = ~(np.abs(positions) < _FURTHEST).all(1)
+    far = ~(np.abs(positions) < FURTHEST).all(1)
     if far.any():
         number = int(far.argmax())
         raise DataFormatError(

@@ -20,14 +20,12 @@ from footmm.datasets.tactics.kloppy_sheets import SHEET_PROVIDERS, damage_explai
 from footmm.datasets.tactics.labels import TACTICS_METAINFO
 from footmm.datasets.tactics.match_sheet import MatchSheet
 from footmm.errors import ConfigError, DataFormatError, DatasetNotFoundError
-from footmm.pitch.dimensions import PitchDimensions
+from footmm.pitch.dimensions import FURTHEST, PitchDimensions
 from footmm.registry import DATASETS
 from footmm.structures.agent_tracks import AWAY, BALL, HOME
 
 #: Metres a second that a player runs at the most, and by which places are noted wrongly, metres.
 _SPEED, _SLACK = 9.0, 3.0
-#: Metres from the centre spot; nobody has been noted further away.
-_FURTHEST = 1000.0
 #: Matching somebody to nobody costs more than any allowed step.
 _FAR = 1e6
 
@@ -186,7 +184,7 @@ class FreezeFrames:
                 self.balls[number] = turn * event.coordinates.x, turn * event.coordinates.y
                 locations.append(self.balls[[number]])
             # Negated, so that what is not a number is an error too.
-            if not (np.abs(np.concatenate(locations)) < _FURTHEST).all():
+            if not (np.abs(np.concatenate(locations)) < FURTHEST).all():
                 raise ValueError(f"'location' in event {self.frame_ids[number]} is off the pitch")
 
     def window(self, first: int, num_observed: int, num_frames: int, rate: float) -> dict[str, Any]:
